@@ -1,0 +1,53 @@
+# Three commands: make serve, make test, make check. Each sets up what it needs in .venv.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: serve test quick check format schema bench clean
+
+# Serve config.yaml on 127.0.0.1:8000.
+serve: $(VENV)/core
+	$(BIN)/gunicorn wsgi:app
+
+# The whole suite.
+test: $(VENV)/dev
+	$(BIN)/python -m pytest
+
+# What answers within two minutes: no live servers, no slow tests.
+quick: $(VENV)/dev
+	$(BIN)/python -m pytest -m "not live and not slow"
+
+# Format, lint, types.
+check: $(VENV)/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# Mend format and imports.
+format: $(VENV)/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Write docs/config.schema.json anew.
+schema: $(VENV)/core
+	$(BIN)/flask --app wsgi config schema > docs/config.schema.json
+
+# Measure; see docs/benchmarks.md.
+bench: $(VENV)/dev
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/core: requirements-core.txt | $(VENV)/bin/python
+	$(PIP) install -r requirements-core.txt
+	touch $@
+
+$(VENV)/dev: requirements-core.txt requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(PIP) install -r requirements.txt -r requirements-dev.txt
+	touch $(VENV)/core $@
