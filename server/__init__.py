@@ -1,0 +1,1 @@
+"""Restimator: machine-learning models as REST APIs, from one config.yaml."""

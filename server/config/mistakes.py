@@ -1,0 +1,60 @@
+"""pydantic's errors as sentences with the YAML path and the nearest valid name."""
+
+from collections.abc import Iterable
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from server.errors import Problem, did_you_mean
+
+
+def problems_of(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[Problem]:
+    """One problem per error; the path is written with dots, as in `url.titanic.kwargs.model.clas`."""
+    return [_problem(model, error) for error in errors]
+
+
+def _problem(model: type[BaseModel], error: ErrorDetails) -> Problem:
+    location = [part for part in error["loc"] if not _is_union_branch(part)]
+    path = ".".join(str(part) for part in location)
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        known = _keys_at(model, location[:-1])
+        name = str(location[-1])
+        hint = did_you_mean(name, known, most=1) or f"; known keys: {', '.join(sorted(known))}"
+        return Problem(path, f"unknown key{hint}")
+    if kind == "missing":
+        return Problem(path, "this key is required")
+    if kind == "value_error":
+        return Problem(path, str(error["ctx"]["error"]))
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return Problem(path, f"{message}, not {_shown(error['input'])}")
+
+
+def _is_union_branch(part: str | int) -> bool:
+    return isinstance(part, str) and (part == "bool" or part.startswith(("tuple[", "function-")))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _keys_at(model: type[BaseModel], location: Iterable[str | int]) -> set[str]:
+    """The keys that the section at this place of the file knows."""
+    current: Any = model
+    for part in location:
+        if get_origin(current) is dict:
+            current = get_args(current)[1]
+        elif section := _section_in(current):
+            fields = {(field.alias or name): field.annotation for name, field in section.model_fields.items()}
+            current = fields.get(str(part))
+    section = _section_in(current)
+    return {field.alias or name for name, field in section.model_fields.items()} if section else set()
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """The section class within an annotation: itself, or a branch of a union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)

@@ -1,0 +1,160 @@
+"""The sections of config.yaml as frozen pydantic models; each field's description is its documentation."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+OUTPUTS = ("values", "records", "proba")
+# A Gramex pattern may be a regular expression; here it is a path.
+NOT_IN_A_PATH = re.compile(r"[()*+?\[\]{}|^\\<>#\s]")
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
+
+
+def _names(value: Any) -> Any:
+    if value is None:
+        return ()
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        value = [value]
+    if isinstance(value, (list, tuple)):
+        return tuple(str(name) if isinstance(name, (str, int)) else name for name in value)
+    return value
+
+
+def _names_or_flag(value: Any) -> Any:
+    return value if isinstance(value, bool) else _names(value)
+
+
+def _path(pattern: str) -> str:
+    path = re.sub(r"/{2,}", "/", "/" + pattern)
+    if NOT_IN_A_PATH.search(path):
+        raise ValueError(f"{pattern!r} is not a plain path; write a path such as /titanic, not a regular expression")
+    return path if path == "/" else path.rstrip("/")
+
+
+Columns = Annotated[tuple[str, ...], BeforeValidator(_names)]
+ColumnsOrFlag = Annotated[bool | tuple[str, ...], BeforeValidator(_names_or_flag)]
+Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
+
+
+class Limits(Section):
+    """What one request may bring."""
+
+    body_mb: float = Field(default=256, gt=0, description="Largest request body, in MiB.")
+    rows: int = Field(default=5_000_000, gt=0, description="Most rows in one request.")
+    columns: int = Field(default=10_000, gt=0, description="Most columns in one request.")
+    unpacked_mb: float = Field(
+        default=2048, gt=0, description="How far a compressed body, an XLSX or a Parquet file may grow, in MiB."
+    )
+
+
+class ServerSection(Section):
+    """Settings of the server as a whole; each can be set by RESTIMATOR_SERVER__<KEY>, too."""
+
+    models_dir: str = Field(default="models", description="Folder of the endpoints' state: models_dir/<endpoint>/.")
+    data_dir: str = Field(default="data", description="Folder of data files; $GRAMEXDATA.")
+    base_url: str = Field(default="", description="URL prefix of all endpoints; $YAMLURL.")
+    tracking_uri: str = Field(
+        default="sqlite:///$YAMLPATH/models/mlflow.db", description="MLflow tracking store for training runs."
+    )
+    database: str = Field(
+        default="sqlite:///$YAMLPATH/models/server.db", description="SQLAlchemy URL of the registry's database."
+    )
+    limits: Limits = Field(default=Limits(), description="What one request may bring.")
+    classes: Columns = Field(
+        default=(), description="Importable model classes (dotted paths) that endpoints may name beside scikit-learn's."
+    )
+
+
+class DataSource(Section):
+    """Where an endpoint's first training data comes from."""
+
+    url: str | None = Field(default=None, description="A file in any supported format, or an SQLAlchemy URL.")
+    transform: str | None = Field(default=None, description="Function or expression applied to all rows.")
+    index_col: Text | None = Field(default=None, description="Column that holds timestamps.")
+    table: str | None = Field(default=None, description="Table to read when url is an SQLAlchemy URL.")
+    query: str | None = Field(default=None, description="Query to read when url is an SQLAlchemy URL.")
+
+
+class ModelOptions(Section):
+    """What is trained, and from which columns."""
+
+    class_: str | None = Field(default=None, alias="class", description="Model class, such as LogisticRegression.")
+    params: dict[str, Any] = Field(default={}, description="Parameters of the class.")
+    path: str | None = Field(default=None, description="Model file; config_dir/model.pkl by default.")
+    target_col: Text | None = Field(default=None, description="The column to predict.")
+    index_col: Text | None = Field(default=None, description="Column that holds timestamps.")
+    include: Columns = Field(default=(), description="Columns to train on; wins over exclude.")
+    exclude: Columns = Field(default=(), description="Columns to leave out.")
+    cats: Columns = Field(default=(), description="Categorical columns: imputed and one-hot encoded.")
+    nums: Columns = Field(default=(), description="Numeric columns: imputed and scaled.")
+    dropna: ColumnsOrFlag = Field(
+        default=True, description="Leave out training rows with missing cells (true, false or columns)."
+    )
+    drop_duplicates: ColumnsOrFlag = Field(
+        default=True, description="Leave out repeated training rows (true, false or columns); also: deduplicate."
+    )
+    pipeline: bool = Field(default=True, description="false fits the class on the numeric columns as they are.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "deduplicate" in values:
+            if "drop_duplicates" in values:
+                raise ValueError("deduplicate and drop_duplicates are the same option; give one of them")
+            values = dict(values)
+            values["drop_duplicates"] = values.pop("deduplicate")
+        return {} if values is None else values
+
+
+class MLHandlerKwargs(Section):
+    """The kwargs of an MLHandler endpoint; all are optional."""
+
+    data: DataSource | None = Field(default=None, description="The first training data: a path, or url and options.")
+    model: ModelOptions = Field(default=ModelOptions(), description="What is trained, and from which columns.")
+    config_dir: str | None = Field(default=None, description="Folder of the endpoint's state.")
+    output: Literal["values", "records", "proba"] = Field(default="values", description="Default of _output.")
+    template: str | None = Field(default=None, description="Jinja2 template shown instead of the endpoint's page.")
+    xsrf_cookies: bool = Field(default=True, description="false accepts unsafe requests from other origins.")
+    backend: Literal["transformers"] | None = Field(default=None, description="With task: a text model.")
+    task: Literal["sentiment-analysis", "ner"] | None = Field(default=None, description="Task of the backend.")
+    retrain_on_change: bool = Field(
+        default=False, description="Retrain at start when the YAML's model or data source has changed."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, values: Any) -> Any:
+        if values is None:
+            return {}
+        if isinstance(values, dict) and isinstance(values.get("data"), str):
+            values = {**values, "data": {"url": values["data"]}}
+        if isinstance(values, dict) and values.get("model", 0) is None:
+            values = {**values, "model": {}}
+        return values
+
+
+class MLHandlerEndpoint(Section):
+    """One endpoint of handler MLHandler."""
+
+    pattern: Annotated[str, AfterValidator(_path)] = Field(description="The URL's path, such as /$YAMLURL/titanic.")
+    handler: Literal["MLHandler"] = Field(description="The kind of endpoint.")
+    kwargs: MLHandlerKwargs = Field(default=MLHandlerKwargs(), description="Data, model and behaviour.")
+
+    @property
+    def model_class(self) -> str | None:
+        """The configured class, also when it is spelled as backend and task."""
+        tasks = {"sentiment-analysis": "SentimentAnalysis", "ner": "NER"}
+        return self.kwargs.model.class_ or (tasks[self.kwargs.task] if self.kwargs.task else None)
+
+
+class ConfigFile(Section):
+    """config.yaml as a whole."""
+
+    server: ServerSection = Field(default=ServerSection(), description="Settings of the server as a whole.")
+    url: dict[str, MLHandlerEndpoint] = Field(min_length=1, description="The endpoints by name.")

@@ -1,0 +1,58 @@
+"""$NAME and ${NAME} in the file, and settings from the environment."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from server.errors import Problem, did_you_mean
+
+VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+PREFIX = "RESTIMATOR_SERVER__"
+
+
+def expand(value: Any, variables: Mapping[str, str], path: str, problems: list[Problem]) -> Any:
+    """A copy of the value in which every string has its variables replaced; unknown ones become problems."""
+    if isinstance(value, dict):
+        return {key: expand(item, variables, f"{path}.{key}".strip("."), problems) for key, item in value.items()}
+    if isinstance(value, list):
+        return [expand(item, variables, f"{path}.{index}", problems) for index, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def replaced(match: re.Match[str]) -> str:
+        name = match[1] or match[2]
+        if name not in variables:
+            problems.append(
+                Problem(
+                    path, f"the variable ${name} is not set; set it in the environment{did_you_mean(name, variables)}"
+                )
+            )
+            return match[0]
+        return variables[name]
+
+    return VARIABLE.sub(replaced, value)
+
+
+def settings_from(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The server section that RESTIMATOR_SERVER__<KEY> variables describe, nested keys joined by __."""
+    section: dict[str, Any] = {}
+    for name in sorted(environment):
+        if not name.startswith(PREFIX):
+            continue
+        *parents, last = name.removeprefix(PREFIX).lower().split("__")
+        place = section
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = yaml.safe_load(environment[name])
+    return section
+
+
+def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """The two mappings in one, key by key; `above` wins."""
+    result = dict(below)
+    for key, value in above.items():
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result

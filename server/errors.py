@@ -1,0 +1,150 @@
+"""Everything that can go wrong on purpose. Each class owns its HTTP status and its title.
+
+ServerError
+├── ConfigError                   start-up: the configuration, every mistake with its YAML path
+├── BadRequest              400   the request's content
+│   ├── InvalidRows         400   cells or columns of the rows sent
+│   ├── UnknownClass        400   a model class that cannot be had
+│   ├── InvalidParameter    400   a parameter or option that the class does not take
+│   └── UntrainableRows     400   rows from which this class cannot learn
+├── ModelMissing            404   no trained model
+├── SchemaConflict          409   rows that do not fit what is stored
+├── TooLarge                413   a limit of server.limits
+│   └── StorageFull         413   the disk has no room for it
+├── UnsupportedFormat       415   a format this server does not read
+├── TrainingFailed          500   the training process failed or died
+└── NotReady                503   configured, but not (yet) able to answer
+    └── ModelUnreadable     503   the stored model file does not load
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: `pointer` says where (a JSON pointer or a YAML path), `detail` says what."""
+
+    pointer: str
+    detail: str
+
+
+class ServerError(Exception):
+    """The root: `detail` is a sentence for the person who caused it, `problems` the single places."""
+
+    status = 500
+    title = "Internal server error"
+
+    def __init__(self, detail: str, problems: Iterable[Problem] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process borders; the default would forget the problems.
+        return type(self), (self.detail, self.problems)
+
+
+class ConfigError(ServerError):
+    """The configuration cannot be used; `problems` holds one entry per mistake."""
+
+    title = "Invalid configuration"
+
+
+class BadRequest(ServerError):
+    """The request's content is wrong."""
+
+    status = 400
+    title = "Bad request"
+
+
+class InvalidRows(BadRequest):
+    """The rows sent have wrong cells or lack columns."""
+
+    title = "Invalid rows"
+
+
+class UnknownClass(BadRequest):
+    """No model class of that name can be had."""
+
+    title = "Unknown model class"
+
+
+class InvalidParameter(BadRequest):
+    """A parameter or option that the model class does not take, or not with this value."""
+
+    title = "Invalid parameter"
+
+
+class UntrainableRows(BadRequest):
+    """The class cannot learn from these rows."""
+
+    title = "Training is not possible"
+
+
+class ModelMissing(ServerError):
+    """There is no trained model."""
+
+    status = 404
+    title = "No trained model"
+
+
+class SchemaConflict(ServerError):
+    """The rows do not fit the stored training data."""
+
+    status = 409
+    title = "Schema conflict"
+
+
+class TooLarge(ServerError):
+    """A limit of the server is exceeded; the sentence names the limit and its setting."""
+
+    status = 413
+    title = "Content too large"
+
+
+class StorageFull(TooLarge):
+    """The disk has no room; nothing was changed."""
+
+    title = "No space left"
+
+
+class UnsupportedFormat(ServerError):
+    """The body is in a format that this server does not read."""
+
+    status = 415
+    title = "Unsupported format"
+
+
+class TrainingFailed(ServerError):
+    """The training ended for a reason that is not the request's fault."""
+
+    title = "Training failed"
+
+
+class NotReady(ServerError):
+    """The endpoint is configured but cannot answer; `retry_after` (seconds) is set if waiting helps."""
+
+    status = 503
+    title = "Not ready"
+
+    def __init__(self, detail: str, problems: Iterable[Problem] = (), retry_after: int | None = None) -> None:
+        super().__init__(detail, problems)
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.detail, self.problems, self.retry_after)
+
+
+class ModelUnreadable(NotReady):
+    """The stored model file does not load."""
+
+    title = "Model file is unreadable"
+
+
+def did_you_mean(name: str, known: Iterable[str], most: int = 3) -> str:
+    """'; did you mean …?' with the nearest of the known names, or '' when none is near."""
+    lowered = {candidate.lower(): candidate for candidate in known}
+    near = get_close_matches(name.lower(), lowered, n=most, cutoff=0.6)
+    return f"; did you mean {' or '.join(repr(lowered[match]) for match in near)}?" if near else ""
