@@ -1,0 +1,78 @@
+"""Arrow tables ↔ DataFrames with the same values and types on the way back."""
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pat
+
+from server.schema.columns import Column, kind_of
+
+NULLABLE = {
+    pa.int8(): pd.Int64Dtype(),
+    pa.int16(): pd.Int64Dtype(),
+    pa.int32(): pd.Int64Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.Int64Dtype(),
+    pa.uint16(): pd.Int64Dtype(),
+    pa.uint32(): pd.Int64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+}
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type a column is kept in: one integer, one float, one text, one time."""
+    if pat.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if pat.is_integer(kind):
+        return pa.int64()
+    if pat.is_floating(kind) or pat.is_decimal(kind):
+        return pa.float64()
+    if pat.is_temporal(kind):
+        return pa.timestamp("us") if pat.is_timestamp(kind) or pat.is_date(kind) else pa.string()
+    if pat.is_null(kind) or pat.is_large_string(kind) or pat.is_string_view(kind):
+        return pa.string()
+    return kind
+
+
+def normalise(table: pa.Table) -> pa.Table:
+    """The table in plain types; schema metadata of other libraries is dropped.
+
+    Raises:
+        pyarrow.ArrowInvalid: a value that does not fit, such as an unsigned integer above 2**63.
+    """
+    arrays = []
+    for column in table.columns:
+        target = _plain_type(column.type)
+        if pat.is_timestamp(column.type) and column.type.tz:
+            column = pc.cast(column, pa.timestamp("us", "UTC"), safe=False)
+        # Nanoseconds below the microsecond are beyond what any door can send in text.
+        arrays.append(column if column.type == target else pc.cast(column, target, safe=not pat.is_temporal(target)))
+    return pa.Table.from_arrays(arrays, names=table.column_names)
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """A DataFrame in which integers stay integers: Int64 and boolean where cells are missing."""
+    table = normalise(table)
+    gaps = {name for name in table.column_names if table.column(name).null_count}
+    columns = {}
+    for name in table.column_names:
+        column = table.column(name)
+        mapper = NULLABLE.get if name in gaps else None
+        columns[name] = column.to_pandas(types_mapper=mapper)
+    return pd.DataFrame(columns, columns=table.column_names, index=pd.RangeIndex(table.num_rows), copy=False)
+
+
+def to_table(frame: pd.DataFrame) -> pa.Table:
+    """The DataFrame as an Arrow table in plain types."""
+    return normalise(pa.Table.from_pandas(frame, preserve_index=False))
+
+
+def columns_of(schema: pa.Schema) -> list[Column]:
+    """The columns of a stored table."""
+    empty = schema.empty_table()
+    return [
+        Column(name=field.name, kind=kind_of(empty.column(field.name).to_pandas(types_mapper=NULLABLE.get)))
+        if not pat.is_nested(field.type)
+        else Column(name=field.name, kind=kind_of(pd.Series([[]])))
+        for field in schema
+    ]

@@ -1,0 +1,227 @@
+"""Columns by name, kind and order; parsing rows through them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from server.errors import InvalidRows, Problem, SchemaConflict, ServerError, did_you_mean
+from server.schema.conversion import FOR_ESTIMATOR, FOR_STORAGE, Kind, WrongCells
+
+MAX_CATEGORIES = 1000
+NUMERIC = frozenset({Kind.INTEGER, Kind.NUMBER})
+
+
+def kind_of(cells: pd.Series) -> Kind:
+    """The kind of a column read from a table."""
+    dtype = cells.dtype
+    if pd.api.types.is_bool_dtype(dtype):
+        return Kind.BOOLEAN
+    if pd.api.types.is_integer_dtype(dtype):
+        return Kind.INTEGER
+    if pd.api.types.is_float_dtype(dtype):
+        return Kind.NUMBER
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return Kind.DATETIME
+    if isinstance(dtype, pd.StringDtype):
+        return Kind.TEXT
+    return Kind.NESTED if cells.map(lambda cell: isinstance(cell, (list, dict, np.ndarray))).any() else Kind.TEXT
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, what it holds, and what training saw in it."""
+
+    name: str
+    kind: Kind
+    nullable: bool = True
+    categories: tuple[Any, ...] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @classmethod
+    def of(cls, name: str, cells: pd.Series, categorical: bool = False) -> Self:
+        """Describe the cells of a training column."""
+        kind = kind_of(cells)
+        present = cells.dropna()
+        numeric = kind in NUMERIC and len(present) > 0
+        categories = None
+        if categorical and kind is not Kind.NESTED:
+            distinct = present.drop_duplicates()
+            if len(distinct) <= MAX_CATEGORIES:
+                categories = tuple(sorted(_plain(value) for value in distinct))
+        return cls(
+            name=name,
+            kind=kind,
+            nullable=bool(cells.isna().any()),
+            categories=categories,
+            minimum=float(present.min()) if numeric else None,
+            maximum=float(present.max()) if numeric else None,
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _convert(column: Column, cells: pd.Series, table: dict[Kind, Any]) -> tuple[Any, list[Problem]]:
+    try:
+        return table[column.kind](cells), []
+    except WrongCells as wrong:
+        return None, [
+            Problem(f"/{row}/{_escape(column.name)}", f"{column.name}: {_shown(value)} is not {wrong.expected}")
+            for row, value in zip(wrong.rows, wrong.values, strict=True)
+        ]
+
+
+def _escape(name: str) -> str:
+    """A name as a token of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _shown(value: object) -> str:
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _raise(error: type[ServerError], problems: Sequence[Problem]) -> None:
+    if problems:
+        first = problems[0]
+        where = first.pointer.split("/")
+        row = f"row {int(where[1]) + 1}, " if len(where) == 3 else ""
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise error(f"{row}{first.detail}{more}", problems[:20])
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The features a model takes, in order, and its target.
+
+    `positional` is set for a model that was fitted on unnamed columns: rows with any names are
+    then taken by position, if they have the right number of columns.
+    """
+
+    features: tuple[Column, ...]
+    target: Column | None = None
+    positional: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The feature names in the order of training."""
+        return [column.name for column in self.features]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+
+        def column(entry: dict[str, Any]) -> Column:
+            categories = entry.get("categories")
+            return Column(
+                **{
+                    **entry,
+                    "kind": Kind(entry["kind"]),
+                    "categories": None if categories is None else tuple(categories),
+                }
+            )
+
+        target = values.get("target")
+        return cls(
+            features=tuple(column(entry) for entry in values["features"]),
+            target=column(target) if target else None,
+            positional=values.get("positional", False),
+        )
+
+    def parse_features(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The features of the rows as an estimator takes them: float64 and text, missing cells as NaN.
+
+        Shape (n_rows, n_features), in the rows' order; columns that are no features are left out.
+
+        Raises:
+            InvalidRows: a column is missing or a cell does not fit; both are named.
+        """
+        rows = self._by_position(rows)
+        self._refuse_missing(list(rows.columns))
+        arrays, problems = {}, []
+        columns = self._for(rows)
+        for column in columns:
+            arrays[column.name], wrong = _convert(column, rows[column.name], FOR_ESTIMATOR)
+            problems += wrong
+        _raise(InvalidRows, problems)
+        # Series keep object arrays as they are; a DataFrame of arrays would convert their text once more.
+        index = pd.RangeIndex(len(rows))
+        cells = {name: pd.Series(array, index=index, dtype=array.dtype) for name, array in arrays.items()}
+        return pd.DataFrame(cells, columns=[column.name for column in columns], index=index)
+
+    def _by_position(self, rows: pd.DataFrame) -> pd.DataFrame:
+        if self.positional and len(rows.columns) == len(self.features):
+            return rows.set_axis(self.names, axis=1)
+        return rows
+
+    def _for(self, rows: pd.DataFrame) -> Sequence[Column]:
+        # A model that names no columns at all takes what comes.
+        return self.features or [Column(name, Kind.ANY) for name in rows.columns]
+
+    def _refuse_missing(self, present: Sequence[str]) -> None:
+        missing = [name for name in self.names if name not in present]
+        if missing:
+            unused = [name for name in present if name not in self.names]
+            problems = [Problem(f"/{_escape(name)}", f"missing{did_you_mean(name, unused)}") for name in missing]
+            names = ", ".join(repr(name) for name in missing[:20])
+            hint = did_you_mean(missing[0], unused) if len(missing) == 1 else ""
+            verb = "column is" if len(missing) == 1 else "columns are"
+            raise InvalidRows(f"{len(missing)} {verb} missing: {names}{hint}", problems[:20])
+
+    def parse_target(self, rows: pd.DataFrame) -> np.ndarray:
+        """The true target values of the rows, shape (n_rows,).
+
+        Raises:
+            InvalidRows: the target column or one of its cells is missing or wrong.
+        """
+        assert self.target is not None
+        name = self.target.name
+        if name not in rows.columns:
+            near = did_you_mean(name, rows.columns)
+            raise InvalidRows(f"the target column {name!r} is missing{near}", [Problem(f"/{_escape(name)}", "missing")])
+        absent = np.flatnonzero(rows[name].isna().to_numpy())
+        _raise(
+            InvalidRows, [Problem(f"/{row}/{_escape(name)}", f"the target {name} is missing") for row in absent[:20]]
+        )
+        values, problems = _convert(self.target, rows[name], FOR_ESTIMATOR)
+        _raise(InvalidRows, problems)
+        return target_values(self.target.kind, values)
+
+
+def target_values(kind: Kind, values: np.ndarray) -> np.ndarray:
+    """Target values in the type that predictions are answered in: int64, bool, float64 or text."""
+    types = {Kind.INTEGER: np.int64, Kind.BOOLEAN: np.bool_}
+    return values.astype(types[kind]) if kind in types else values
+
+
+def conform(rows: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """Rows in the stored types and column order of a table, exact or not at all.
+
+    Raises:
+        SchemaConflict: another set of columns, or a cell that does not fit; both are named.
+    """
+    names = [column.name for column in columns]
+    problems = [Problem(f"/{_escape(name)}", f"the column {name!r} is missing") for name in names if name not in rows]
+    problems += [
+        Problem(f"/{_escape(name)}", f"the column {name!r} is not in the stored data{did_you_mean(name, names)}")
+        for name in rows.columns
+        if name not in names
+    ]
+    _raise(SchemaConflict, problems)
+    stored = {}
+    for column in columns:
+        stored[column.name], wrong = _convert(column, rows[column.name], FOR_STORAGE)
+        problems += wrong
+    _raise(SchemaConflict, problems)
+    return pd.DataFrame(stored, columns=names)

@@ -1,0 +1,165 @@
+"""One cell grammar for every door: text, JSON, spreadsheet and Parquet cells become the same values."""
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+BOOLEAN_TEXT = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
+MIDNIGHT = re.compile(r"[T ]00:00:00(\.0+)?$")
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    TEXT = "text"
+    DATETIME = "datetime"
+    NESTED = "nested"
+    ANY = "any"  # a model brought by a user does not say
+
+
+class WrongCells(Exception):
+    """Cells that do not fit their column; `rows` are their positions, counted from 0."""
+
+    def __init__(self, rows: np.ndarray, values: list[object], expected: str) -> None:
+        super().__init__(expected)
+        self.rows = rows
+        self.values = values
+        self.expected = expected
+
+
+def _refuse(cells: pd.Series, wrong: np.ndarray, expected: str) -> None:
+    if wrong.any():
+        rows = np.flatnonzero(wrong)[:10]
+        raise WrongCells(rows, [cells.iloc[row] for row in rows], expected)
+
+
+def _is_blank(cells: pd.Series) -> np.ndarray:
+    """Missing, or text of nothing but white space: an empty form field is a missing cell."""
+    missing = cells.isna().to_numpy()
+    stripped = cells.map(lambda cell: isinstance(cell, str) and not cell.strip(), na_action="ignore")
+    return missing | (stripped == True).to_numpy(dtype=bool)  # noqa: E712 - NA compares as False here
+
+
+def numbers(cells: pd.Series) -> np.ndarray:
+    """float64, missing cells as NaN.
+
+    Raises:
+        WrongCells: text that is no number, or an infinite value.
+    """
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        blank = _is_blank(cells)
+        plain = cells.map(lambda cell: cell if isinstance(cell, (str, int, float)) else np.nan)
+        values = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        _refuse(cells, np.isnan(values) & ~blank, "a number")
+    _refuse(cells, np.isinf(values), "a finite number")
+    return values
+
+
+def booleans(cells: pd.Series) -> np.ndarray:
+    """float64 of 0, 1 and NaN.
+
+    Raises:
+        WrongCells: anything but true, false, 1, 0 and missing.
+    """
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+        _refuse(cells, ~np.isin(values, (0.0, 1.0)) & ~np.isnan(values), "true or false")
+        return values
+    blank = _is_blank(cells)
+    array = np.array([BOOLEAN_TEXT.get(str(cell).strip().lower(), np.nan) for cell in cells], dtype=np.float64)
+    _refuse(cells, np.isnan(array) & ~blank, "true or false")
+    return array
+
+
+def _cell_text(cell: object) -> str:
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell)
+
+
+def texts(cells: pd.Series) -> np.ndarray:
+    """object array of str, missing cells as NaN; 3.0 reads '3' and midnight reads as its date.
+
+    Empty text is a missing cell: a CSV or a form cannot tell the two apart.
+    """
+    if isinstance(cells.dtype, pd.StringDtype):
+        # Each distinct text becomes one Python object, not one per row; the code of a missing cell is -1.
+        codes, distinct = pd.factorize(cells)
+        return np.array([*(text or np.nan for text in distinct), np.nan], dtype=object)[codes]
+    if pd.api.types.is_datetime64_any_dtype(cells.dtype):
+        return _datetime_texts(cells)
+    values = cells.map(_cell_text, na_action="ignore").astype(object)
+    return values.where(cells.notna(), np.nan).to_numpy(dtype=object)
+
+
+def _datetime_texts(cells: pd.Series) -> np.ndarray:
+    values = cells.map(lambda moment: MIDNIGHT.sub("", moment.isoformat()), na_action="ignore")
+    return values.astype(object).where(cells.notna(), np.nan).to_numpy(dtype=object)
+
+
+def datetimes(cells: pd.Series) -> pd.Series:
+    """datetime64 without a zone (UTC where the text names one); integers are epoch milliseconds.
+
+    Raises:
+        WrongCells: text that is no ISO 8601 date or time.
+    """
+    if pd.api.types.is_datetime64_any_dtype(cells.dtype):
+        moments = cells
+    elif pd.api.types.is_numeric_dtype(cells.dtype):
+        moments = pd.Series(pd.to_datetime(numbers(cells), unit="ms"), index=cells.index)
+    else:
+        moments = pd.to_datetime(cells.where(~_is_blank(cells)), errors="coerce", format="ISO8601", utc=True)
+        _refuse(cells, moments.isna().to_numpy() & ~_is_blank(cells), "an ISO 8601 date or time")
+    return moments.dt.tz_convert(None) if getattr(moments.dt, "tz", None) is not None else moments
+
+
+def _anything(cells: pd.Series) -> np.ndarray:
+    """Numbers where every cell is one, text otherwise."""
+    try:
+        return numbers(cells)
+    except WrongCells:
+        return texts(cells)
+
+
+# What an estimator is given: float64 or text, never a pandas extension type, so that a fitted
+# pipeline treats training rows and later rows alike.
+FOR_ESTIMATOR: dict[Kind, Callable[[pd.Series], np.ndarray]] = {
+    Kind.INTEGER: numbers,
+    Kind.NUMBER: numbers,
+    Kind.BOOLEAN: booleans,
+    Kind.TEXT: texts,
+    Kind.DATETIME: lambda cells: _datetime_texts(datetimes(cells)),
+    Kind.NESTED: lambda cells: cells.to_numpy(dtype=object),
+    Kind.ANY: _anything,
+}
+
+
+def _stored_integers(cells: pd.Series) -> pd.Series:
+    if pd.api.types.is_integer_dtype(cells.dtype):
+        return cells.astype("Int64")
+    values = numbers(cells)
+    _refuse(cells, ~np.isnan(values) & (values != np.round(values)), "a whole number")
+    exact = np.abs(values) <= 2**53
+    if not (exact | np.isnan(values)).all():
+        return pd.Series([None if pd.isna(cell) else int(cell) for cell in cells], dtype="Int64")
+    return pd.Series(values).astype("Int64")
+
+
+# What training data is stored as: pandas' nullable types, exact.
+FOR_STORAGE: dict[Kind, Callable[[pd.Series], pd.Series]] = {
+    Kind.INTEGER: _stored_integers,
+    Kind.NUMBER: lambda cells: pd.Series(numbers(cells)),
+    Kind.BOOLEAN: lambda cells: pd.Series(booleans(cells)).astype("boolean"),
+    Kind.TEXT: lambda cells: pd.Series(texts(cells), dtype="str"),
+    Kind.DATETIME: lambda cells: datetimes(cells).reset_index(drop=True),
+    Kind.NESTED: lambda cells: cells.reset_index(drop=True),
+    Kind.ANY: lambda cells: cells.reset_index(drop=True),
+}
