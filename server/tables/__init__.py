@@ -1,0 +1,1 @@
+"""Bytes ↔ tables: reading, writing, preparing rows."""

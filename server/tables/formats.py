@@ -1,0 +1,144 @@
+"""Which format some bytes are in: by file name, then content type, then content."""
+
+import zipfile
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import PurePath
+
+from server.errors import UnsupportedFormat
+
+READABLE = ("csv", "tsv", "json", "jsonl", "xlsx", "xls", "ods", "parquet", "feather")
+BY_EXTENSION = {
+    "csv": "csv",
+    "tsv": "tsv",
+    "tab": "tsv",
+    "json": "json",
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "xlsx": "xlsx",
+    "xlsm": "xlsx",
+    "xls": "xls",
+    "ods": "ods",
+    "parquet": "parquet",
+    "pq": "parquet",
+    "feather": "feather",
+    "arrow": "feather",
+}
+BY_CONTENT_TYPE = {
+    "text/csv": "csv",
+    "application/csv": "csv",
+    "text/tab-separated-values": "tsv",
+    "application/json": "json",
+    "text/json": "json",
+    "application/jsonl": "jsonl",
+    "application/json-lines": "jsonl",
+    "application/x-ndjson": "jsonl",
+    "application/ndjson": "jsonl",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/vnd.apache.parquet": "parquet",
+    "application/x-parquet": "parquet",
+    "application/vnd.apache.arrow.file": "feather",
+}
+REFUSED_EXTENSIONS = frozenset({"pkl", "pickle", "joblib", "dill", "h5", "hdf", "hdf5", "npy", "npz", "pt", "pth"})
+REFUSED_TYPES = frozenset(
+    {"application/x-hdf", "application/x-hdf5", "application/x-pickle", "application/python-pickle"}
+)
+UNSAFE = "pickle and HDF5 files can run code when they are read and are refused"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What a client sent: the bytes and what it said of them."""
+
+    content: bytes
+    filename: str | None = None
+    content_type: str | None = None
+
+    @property
+    def extension(self) -> str:
+        """The file name's last ending in lower case, without the dot; '' without one."""
+        return PurePath(self.filename or "").suffix.lower().lstrip(".")
+
+    @property
+    def label(self) -> str:
+        """What to call it in a message."""
+        return self.filename or "the body"
+
+
+def format_of(upload: Upload) -> str:
+    """The format's name, one of READABLE.
+
+    Raises:
+        UnsupportedFormat: the bytes are in no readable format, or in one that is refused.
+    """
+    refuse_unsafe(upload)
+    content_type = (upload.content_type or "").lower()
+    named = BY_EXTENSION.get(upload.extension) or BY_CONTENT_TYPE.get(content_type)
+    # Windows registers CSV files under Excel's content type.
+    if named == "xls" and upload.extension != "xls":
+        named = None
+    return named or _by_content(upload)
+
+
+def refuse_unsafe(upload: Upload) -> None:
+    """Refuse what could run code: by ending, content type or first bytes.
+
+    Raises:
+        UnsupportedFormat: a pickle or an HDF5 file.
+    """
+    head = upload.content[:8]
+    pickled = len(head) > 1 and head[0] == 0x80 and head[1] in range(2, 6)
+    if (
+        pickled
+        or head == b"\x89HDF\r\n\x1a\n"
+        or upload.extension in REFUSED_EXTENSIONS
+        or (upload.content_type or "").lower() in REFUSED_TYPES
+    ):
+        raise UnsupportedFormat(f"{upload.label}: {UNSAFE}; send one of {', '.join(READABLE)}")
+
+
+def _by_content(upload: Upload) -> str:
+    content = upload.content
+    if content.startswith(b"PAR1"):
+        return "parquet"
+    if content.startswith(b"ARROW1"):
+        return "feather"
+    if content.startswith(b"PK\x03\x04"):
+        return _zipped(upload)
+    if content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return "xls"
+    return _text(upload)
+
+
+def _zipped(upload: Upload) -> str:
+    try:
+        with zipfile.ZipFile(BytesIO(upload.content)) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        names = []
+    if "xl/workbook.xml" in names:
+        return "xlsx"
+    if "content.xml" in names:
+        return "ods"
+    raise _unknown(upload)
+
+
+def _text(upload: Upload) -> str:
+    start = upload.content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start in (b"[", b"{"):
+        return "json"
+    printable = b"\0" not in upload.content[:4096] and start != b"<" and not upload.content.startswith(b"%PDF")
+    if printable:
+        try:
+            upload.content[:4096].decode("utf-8")
+        except UnicodeDecodeError as error:
+            printable = error.start > len(upload.content[:4096]) - 4
+    if not printable:
+        raise _unknown(upload)
+    return "csv"
+
+
+def _unknown(upload: Upload) -> UnsupportedFormat:
+    return UnsupportedFormat(f"{upload.label} is in no format that can be read; send one of {', '.join(READABLE)}")

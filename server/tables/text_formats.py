@@ -1,0 +1,225 @@
+"""CSV, TSV, JSON and JSON lines."""
+
+import csv
+import json
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.types as pat
+
+from server.errors import BadRequest
+
+DELIMITERS = (",", ";", "\t", "|")
+MISSING = ["", "#N/A", "#NA", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "<NA>", "-nan", "-NaN"]
+
+
+def decode_text(content: bytes, what: str) -> bytes:
+    """The text without its byte order mark, checked to be UTF-8 without NULs.
+
+    Raises:
+        BadRequest: it is not.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadRequest(f"{what} is UTF-16; save it as UTF-8")
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"{what} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    if b"\0" in content:
+        raise BadRequest(f"{what} holds a NUL byte at {content.index(0)}; it is not text")
+    return content
+
+
+def read_csv(content: bytes, what: str, text_columns: Collection[str], delimiter: str | None) -> pa.Table:
+    """A table from delimited text; without a delimiter given, the one of the header line.
+
+    Raises:
+        BadRequest: rows of unequal length, or no header.
+    """
+    content = decode_text(content, what)
+    if not content.strip():
+        return pa.table({})
+    header = _header(content, delimiter)
+    delimiter = delimiter or _delimiter(header)
+    names = next(csv.reader([header], delimiter=delimiter))
+    types = {name: pa.string() for name in names if name in text_columns}
+    table = _parse_csv(content, what, delimiter, types)
+    moments = [field.name for field in table.schema if pat.is_temporal(field.type)]
+    if moments:
+        # A date in text stays the text it was, as in JSON, which has no dates either.
+        table = _parse_csv(content, what, delimiter, types | dict.fromkeys(moments, pa.string()))
+    return table
+
+
+def _parse_csv(content: bytes, what: str, delimiter: str, types: dict[str, pa.DataType]) -> pa.Table:
+    try:
+        return arrow_csv.read_csv(
+            pa.BufferReader(content),
+            # One thread, so that an error can name its row.
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=max(1 << 20, len(content) // 64)),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=types, strings_can_be_null=True, null_values=MISSING, true_values=["true", "True", "TRUE"],
+                false_values=["false", "False", "FALSE"],
+            ),
+        )  # fmt: skip
+    except pa.ArrowInvalid as error:
+        raise BadRequest(f"{what} is not a regular CSV table: {error}") from error
+
+
+def _header(content: bytes, delimiter: str | None) -> str:
+    """The first record, which may span lines when quoted."""
+    text = content.lstrip(b"\r\n")
+    end = 0
+    for line in text[: 1 << 20].splitlines(keepends=True):
+        end += len(line)
+        if text[:end].count(b'"') % 2 == 0:
+            break
+    return text[:end].decode("utf-8", errors="replace").rstrip("\r\n")
+
+
+def _delimiter(header: str) -> str:
+    """The delimiter that splits the header into most fields."""
+    fields = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in DELIMITERS}
+    return max(DELIMITERS, key=lambda mark: fields[mark])
+
+
+def read_json(content: bytes, what: str) -> pa.Table:
+    """A table from a list of objects, an object of columns, a list of lists, or one object.
+
+    JSON lines are understood, too, also when their line breaks were lost on the way.
+
+    Raises:
+        BadRequest: this is no JSON, or no table.
+    """
+    content = decode_text(content, what)
+    if not content.strip():
+        return pa.table({})
+    try:
+        return table_from(orjson.loads(content), what)
+    except orjson.JSONDecodeError as error:
+        if content.lstrip().startswith(b"{"):
+            rows = _json_sequence(content)
+            if rows is not None:
+                return table_from(rows, what)
+        raise BadRequest(f"{what} is not valid JSON: {_reason(content, error)}") from error
+
+
+def read_json_lines(content: bytes, what: str) -> pa.Table:
+    """A table from one JSON object a line.
+
+    Raises:
+        BadRequest: a line is no JSON; it is named.
+    """
+    rows = []
+    for number, line in enumerate(decode_text(content, what).splitlines(), start=1):
+        if line.strip():
+            try:
+                rows.append(orjson.loads(line))
+            except orjson.JSONDecodeError as error:
+                raise BadRequest(f"{what}, line {number}, is not valid JSON: {_reason(line, error)}") from error
+    return table_from(rows, what)
+
+
+def _reason(content: bytes, error: orjson.JSONDecodeError) -> str:
+    around = content[error.pos : error.pos + 12].lstrip(b" -")
+    if around.startswith((b"NaN", b"nan", b"Infinity", b"inf")):
+        return f"NaN and Infinity are no JSON; write null for a missing cell ({error})"
+    return str(error)
+
+
+def _json_sequence(content: bytes) -> list[Any] | None:
+    """The values of JSON texts one after another (RFC 7464 without its separators), or None."""
+    text = content.decode("utf-8")
+    decoder = json.JSONDecoder(parse_constant=_no_constant)
+    rows, position = [], 0
+    try:
+        while position < len(text):
+            row, position = decoder.raw_decode(text, position)
+            rows.append(row)
+            while position < len(text) and text[position].isspace():
+                position += 1
+    except (ValueError, RecursionError):
+        return None
+    return rows if len(rows) > 1 else None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def table_from(value: Any, what: str) -> pa.Table:
+    """A table from parsed JSON.
+
+    Raises:
+        BadRequest: the value has no rows and columns.
+    """
+    if isinstance(value, dict):
+        return _from_object(value, what)
+    if not isinstance(value, list):
+        raise BadRequest(f"{what} is a JSON {type(value).__name__}; send a list of objects, one per row")
+    if not value:
+        return pa.table({})
+    if all(type(row) is dict for row in value):
+        return _from_records(value)
+    if all(type(row) is list for row in value):
+        return _from_lists(value, what)
+    odd = next(index for index, row in enumerate(value) if type(row) is not type(value[0]) or type(row) is not dict)
+    raise BadRequest(f"{what}: row {odd + 1} is not an object; send a list of objects, one per row")
+
+
+def _from_object(value: dict[str, Any], what: str) -> pa.Table:
+    cells = list(value.values())
+    if cells and all(isinstance(cell, list) for cell in cells):
+        lengths = {name: len(cell) for name, cell in value.items()}
+        if len(set(lengths.values())) > 1:
+            raise BadRequest(f"{what}: the columns have unequal lengths: {lengths}")
+        return pa.table({name: _array(cell) for name, cell in value.items()})
+    if cells and all(isinstance(cell, dict) for cell in cells):
+        keys = list(dict.fromkeys(key for cell in cells for key in cell))
+        return pa.table({name: _array([cell.get(key) for key in keys]) for name, cell in value.items()})
+    return _from_records([value]) if value else pa.table({})
+
+
+def _from_records(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    first = list(rows[0])
+    if all(len(row) == len(first) for row in rows):
+        try:
+            return pa.table({name: _array([row[name] for row in rows]) for name in first})
+        except KeyError:
+            pass
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: _array([row.get(name) for row in rows]) for name in names})
+
+
+def _from_lists(rows: Sequence[list[Any]], what: str) -> pa.Table:
+    width = len(rows[0])
+    for number, row in enumerate(rows, start=1):
+        if len(row) != width:
+            raise BadRequest(f"{what}: row {number} has {len(row)} cells, row 1 has {width}")
+    return pa.table({str(index): _array([row[index] for row in rows]) for index in range(width)})
+
+
+def _array(cells: Iterable[Any]) -> pa.Array:
+    cells = list(cells)
+    try:
+        array = pa.array(cells)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError):
+        kinds = {type(cell) for cell in cells if cell is not None}
+        if kinds <= {int, float}:
+            return pa.array([None if cell is None else float(cell) for cell in cells])
+        return pa.array([cell if cell is None or isinstance(cell, str) else _text(cell) for cell in cells])
+    # An empty object has no fields to store; its text is kept instead.
+    if pat.is_struct(array.type) and array.type.num_fields == 0:
+        return pa.array([None if cell is None else _text(cell) for cell in cells])
+    return array
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, (list, dict)):
+        return orjson.dumps(cell).decode()
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)

@@ -1,0 +1,142 @@
+"""DataFrame → bytes in the format a client asked for."""
+
+import tempfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet
+import pyarrow.types as pat
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+from server.errors import TooLarge
+from server.schema.arrow import to_table
+from server.schema.conversion import texts
+
+EXCEL_ROWS = 1_048_576
+CONTENT_TYPES = {
+    "json": "application/json",
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "parquet": "application/vnd.apache.parquet",
+    "h5": "application/x-hdf5",
+}
+
+
+def write_table(frame: pd.DataFrame, name: str) -> bytes:
+    """The rows as bytes in one of the formats of CONTENT_TYPES.
+
+    Raises:
+        TooLarge: more rows than the format can hold.
+    """
+    return WRITERS[name](frame)
+
+
+def _default(value: Any) -> Any:
+    if value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, (pd.Timestamp, np.datetime64)):
+        return pd.Timestamp(value).isoformat()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return str(value)
+
+
+def to_json(value: Any) -> bytes:
+    """JSON (RFC 8259) of plain and numpy values; NaN, infinities and missing values become null."""
+    return orjson.dumps(value, default=_default, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """One dict of plain values per row."""
+    columns = [_plain_list(frame[name]) for name in frame.columns]
+    return [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _plain_list(cells: pd.Series) -> list[Any]:
+    if pd.api.types.is_extension_array_dtype(cells.dtype) or pd.api.types.is_datetime64_any_dtype(cells.dtype):
+        return cells.astype(object).where(cells.notna(), None).tolist()
+    return cells.tolist()
+
+
+def _json_lines(frame: pd.DataFrame) -> bytes:
+    return b"".join(to_json(row) + b"\n" for row in records(frame))
+
+
+def _flat(frame: pd.DataFrame) -> pa.Table:
+    """Lists and objects as their JSON text, for formats that know only plain cells."""
+    table = to_table(frame)
+    for index, field in enumerate(table.schema):
+        if pat.is_nested(field.type):
+            cells = [None if cell is None else to_json(cell).decode() for cell in table.column(index).to_pylist()]
+            table = table.set_column(index, field.name, pa.array(cells, pa.string()))
+    return table
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    moments = [name for name in frame.columns if pd.api.types.is_datetime64_any_dtype(frame[name].dtype)]
+    sink = BytesIO()
+    arrow_csv.write_csv(_flat(frame.assign(**{name: texts(frame[name]) for name in moments})), sink)
+    return sink.getvalue()
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    sink = pa.BufferOutputStream()
+    pyarrow.parquet.write_table(to_table(frame), sink)
+    return sink.getvalue().to_pybytes()
+
+
+def _xlsx(frame: pd.DataFrame) -> bytes:
+    if len(frame) >= EXCEL_ROWS:
+        raise TooLarge(f"an XLSX sheet ends at {EXCEL_ROWS - 1} rows, this has {len(frame)}; ask for _format=csv")
+    workbook = Workbook(write_only=True)
+    sheet = workbook.create_sheet("data")
+    table = _flat(frame)
+    sheet.append([_cell(sheet, name) for name in table.column_names])
+    columns = [column.to_pylist() for column in table.columns]
+    for row in zip(*columns, strict=True):
+        sheet.append([_cell(sheet, value) if isinstance(value, str) else _finite(value) for value in row])
+    sink = BytesIO()
+    workbook.save(sink)
+    return sink.getvalue()
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _cell(sheet: Any, text: str) -> WriteOnlyCell:
+    """A text cell: a leading '=' must not become a formula that runs where the sheet is opened."""
+    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", text))
+    cell.data_type = "s"
+    return cell
+
+
+def _h5(frame: pd.DataFrame) -> bytes:
+    plain = _flat(frame).to_pandas()
+    for name in plain.columns:
+        if isinstance(plain[name].dtype, pd.StringDtype):
+            plain[name] = plain[name].astype(object).where(plain[name].notna(), None)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data.h5"
+        plain.to_hdf(path, key="data", format="table", index=False)
+        return path.read_bytes()
+
+
+WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    "json": lambda frame: to_json(records(frame)),
+    "jsonl": _json_lines,
+    "csv": _csv,
+    "xlsx": _xlsx,
+    "parquet": _parquet,
+    "h5": _h5,
+}
