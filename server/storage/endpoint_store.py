@@ -1,0 +1,188 @@
+"""Everything of one endpoint that survives a restart, and the one way in which a training changes it."""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet
+
+from server.schema.arrow import to_frame, to_table
+from server.storage.files import Lock, move_whole, read_json, room_on_disk, write_json
+from server.storage.model_store import ModelStore
+from server.storage.training_data import TrainingData
+
+logger = logging.getLogger(__name__)
+STALE_STAGING = 600.0
+AUTHOR = "restimator"
+
+
+class EndpointStore:
+    """The folder of an endpoint: config.json, model.pkl, training_data/.
+
+    `training` is held by the process that trains, for as long as it lives; `change` for the moment of a
+    change. Who needs both takes `training` first.
+    """
+
+    def __init__(self, folder: Path, model_path: Path | None = None) -> None:
+        self.folder = folder
+        self.training = Lock(folder / ".locks" / "training.lock")
+        self.change = Lock(folder / ".locks" / "change.lock")
+        self.model = ModelStore(model_path or folder / "model.pkl")
+        self.data = TrainingData(folder / "training_data", Lock(folder / ".locks" / "data.lock"))
+        self._settings = folder / "config.json"
+        self._state = folder / "state.json"
+        self._journal = folder / "publication.json"
+
+    def settings(self) -> dict[str, Any]:
+        """What was changed over HTTP: {"transform": {options}, "model": {"class", "params"}}, and who wrote it.
+
+        Raises:
+            ValueError: config.json is no JSON object.
+        """
+        return read_json(self._settings) or {}
+
+    def save_settings(self, transform: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+        """Write config.json; the caller is `changing`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self._settings, own({"transform": dict(transform), "model": dict(model)}))
+
+    def state(self) -> dict[str, Any]:
+        """Why there is no model: {"state": "deleted"} or {"state": "failed", "reason": …}; else empty."""
+        return read_json(self._state) or {}
+
+    def save_state(self, state: Mapping[str, Any]) -> None:
+        """Remember why there is no model; nothing to remember removes the file."""
+        if not state:
+            self._state.unlink(missing_ok=True)
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with room_on_disk(self.folder):
+            write_json(self._state, state)
+
+    def stage(self, run: str) -> Path:
+        """A folder for what a training makes before it is published."""
+        folder = self.folder / "staging" / run
+        with room_on_disk(self.folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def stage_rows(self, run: str, rows: pd.DataFrame) -> None:
+        """Keep the rows posted for a training until it succeeds."""
+        with room_on_disk(self.folder):
+            pyarrow.parquet.write_table(to_table(rows), self.stage(run) / "rows.parquet")
+
+    def staged_rows(self, run: str) -> pd.DataFrame | None:
+        """The rows kept for this training, if any."""
+        path = self.folder / "staging" / run / "rows.parquet"
+        return to_frame(pyarrow.parquet.read_table(path)) if path.exists() else None
+
+    def discard(self, run: str) -> None:
+        """Forget what a training staged."""
+        shutil.rmtree(self.folder / "staging" / run, ignore_errors=True)
+
+    def discard_unpublished(self, run: str) -> None:
+        """Forget what was staged, unless its publication has begun."""
+        if not self._journal.exists():
+            self.discard(run)
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold `change`, with everything that was begun before finished, and say clearly when the disk is full."""
+        with self.change.held(), room_on_disk(self.folder):
+            # Whoever wrote this journal held `change` until the end, or is dead.
+            if self._journal.exists():
+                self._finish()
+            yield
+
+    def publish(self, run: str, change: Callable[[dict[str, Any]], dict[str, Any]] | None) -> None:
+        """Make the staged rows, model and changed settings the endpoint's own: all, whatever dies meanwhile.
+
+        What needs space is written first. The journal is the point of no return: from there on, whoever
+        comes next finishes what was begun.
+        """
+        with self.changing():
+            if change is not None:
+                write_json(self.stage(run) / "config.json", own(change(self.settings())))
+            write_json(self._journal, {"run": run})
+            try:
+                self._publish_rows(run)
+            except BaseException:
+                self._journal.unlink(missing_ok=True)
+                raise
+            self._apply(run)
+
+    def recover(self) -> None:
+        """Finish a publication that a death interrupted, and clear what dead trainings left."""
+        if self._journal.exists():
+            with self.changing():
+                pass
+        if (self.folder / "staging").is_dir():
+            with self.training.held(wait=False) as alone:
+                if alone:
+                    self._clear_staging()
+
+    def _finish(self) -> None:
+        try:
+            journal = read_json(self._journal) or {}
+        except ValueError:
+            journal = {}
+        if "run" in journal:
+            logger.info("%s: finishing the publication of run %s", self.folder.name, journal["run"])
+            self._apply(journal["run"])
+        self._journal.unlink(missing_ok=True)
+
+    def _publish_rows(self, run: str) -> None:
+        rows = self.staged_rows(run)
+        if rows is not None and self.data.last_run() != run:
+            self.data.replace(rows, run)
+
+    def _apply(self, run: str) -> None:
+        """Each step may have been done before; doing it again changes nothing."""
+        self._publish_rows(run)
+        for name, publish in (("model.pkl", self.model.publish), ("config.json", self._publish_settings)):
+            staged = self.folder / "staging" / run / name
+            if staged.exists():
+                publish(staged)
+        self.save_state({})
+        self._journal.unlink(missing_ok=True)
+        self.discard(run)
+
+    def _publish_settings(self, staged: Path) -> None:
+        move_whole(staged, self._settings)
+
+    def _clear_staging(self) -> None:
+        folder = self.folder / "staging"
+        for left in folder.iterdir() if folder.is_dir() else ():
+            if time.time() - left.stat().st_mtime > STALE_STAGING:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def read_gramex_data(folder: Path) -> pd.DataFrame | None:
+    """The training data that Gramex kept in data.h5, if there is such a file.
+
+    Raises:
+        OSError, KeyError, ValueError: the file cannot be read.
+    """
+    path = folder / "data.h5"
+    if not path.exists():
+        return None
+    rows = pd.read_hdf(path, key="data")
+    assert isinstance(rows, pd.DataFrame)
+    rows = rows.reset_index(drop=True)
+    rows.columns = [str(name) for name in rows.columns]
+    return to_frame(to_table(rows))
+
+
+def is_own(settings: Mapping[str, Any]) -> bool:
+    """Whether this server wrote the config.json, and not Gramex."""
+    return settings.get("written_by") == AUTHOR
+
+
+def own(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings marked as this server's."""
+    return {"written_by": AUTHOR, **settings}

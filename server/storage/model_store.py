@@ -1,0 +1,91 @@
+"""The model file: a joblib pickle that any environment loads, with the facts of its training behind the pickle's end.
+
+Layout: pickle, facts as JSON, length of the facts (8 bytes, big-endian), MAGIC. A pickle ends at its STOP
+opcode, so joblib.load never sees the rest; the facts are read without unpickling anything. One file is one
+unit: pickle, schema, options and run cannot come apart.
+"""
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from server.storage.files import move_whole
+
+MAGIC = b"RESTIMATOR-MODEL"
+MOST_FACTS = 64 * 2**20
+
+Signature = tuple[int, int, int]
+
+
+class ModelStore:
+    """The serving model of one endpoint."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def signature(self) -> Signature | None:
+        """Changes whenever the file is replaced or rewritten; None when there is none."""
+        try:
+            status = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def facts(self) -> dict[str, Any] | None:
+        """What this server recorded with the model; None for a file that it did not write."""
+        try:
+            return read_facts(self.path)
+        except FileNotFoundError:
+            return None
+
+    def publish(self, staged: Path) -> None:
+        """Let the staged file serve: one step, for every worker."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            move_whole(staged, self.path)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            beside = self.path.with_name(f".{self.path.name}.staged")
+            shutil.copyfile(staged, beside)
+            move_whole(beside, self.path)
+            staged.unlink()
+
+    def delete(self) -> bool:
+        """Remove the model; whether there was one."""
+        existed = self.path.exists()
+        self.path.unlink(missing_ok=True)
+        return existed
+
+
+def seal(path: Path, facts: dict[str, Any]) -> None:
+    """Write the facts behind the pickle in the file."""
+    text = json.dumps(facts, ensure_ascii=False).encode()
+    with path.open("ab") as file:
+        file.write(text + len(text).to_bytes(8, "big") + MAGIC)
+
+
+def read_facts(path: Path) -> dict[str, Any] | None:
+    """The facts in a sealed file, None in any other.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        tail = 8 + len(MAGIC)
+        if end < tail:
+            return None
+        file.seek(end - tail)
+        length = int.from_bytes(file.read(8), "big")
+        if file.read() != MAGIC or not 0 < length <= min(end - tail, MOST_FACTS):
+            return None
+        file.seek(end - tail - length)
+        try:
+            facts = json.loads(file.read(length))
+        except ValueError:
+            return None
+    return facts if isinstance(facts, dict) else None
