@@ -1,0 +1,1 @@
+"""Models of every library behind one interface."""

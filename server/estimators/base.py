@@ -1,0 +1,90 @@
+"""The interface of every model, whatever its library."""
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+
+class ModelKind(StrEnum):
+    """What a model does with rows."""
+
+    CLASSIFIER = "classifier"
+    REGRESSOR = "regressor"
+    CLUSTERER = "clusterer"
+    OUTLIER_DETECTOR = "outlier detector"
+    TRANSFORMER = "transformer"
+    OTHER = "model"
+
+
+class Estimator(ABC):
+    """One model. Services know only these methods.
+
+    Features are what `Schema.parse_features` returns: shape (n_rows, n_features), float64 and text.
+    """
+
+    @property
+    @abstractmethod
+    def kind(self) -> ModelKind:
+        """What the model does."""
+
+    @property
+    @abstractmethod
+    def class_name(self) -> str:
+        """The name of the model's class."""
+
+    @abstractmethod
+    def fit(self, features: pd.DataFrame, target: np.ndarray | None) -> None:
+        """Learn from the rows; a target has shape (n_rows,).
+
+        Raises:
+            UntrainableRows: the class cannot learn from them.
+        """
+
+    @abstractmethod
+    def predict(self, features: pd.DataFrame) -> np.ndarray | pd.DataFrame:
+        """One value per row, shape (n_rows,); a transformer gives a DataFrame of its outputs.
+
+        Raises:
+            InvalidRows: the model does not take these rows.
+        """
+
+    @abstractmethod
+    def predict_proba(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Probabilities, shape (n_rows, n_classes), columns named by class.
+
+        Raises:
+            BadRequest: the model has none.
+        """
+
+    @abstractmethod
+    def score(self, features: pd.DataFrame, target: np.ndarray | None, metric: str | None = None) -> float:
+        """The model's own score, or that of a named scorer.
+
+        Raises:
+            BadRequest: an unknown metric, or one that cannot be had for these rows.
+        """
+
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """The parameters it was made with."""
+
+    @abstractmethod
+    def attributes(self) -> dict[str, Any]:
+        """What it learned, as JSON values."""
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Write the model to a file."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelUnreadable: the file does not hold a model that can be read here.
+        """

@@ -1,0 +1,76 @@
+"""The schema of a model that somebody else trained, read off the fitted object."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+
+from server.schema import Column, Kind, Schema
+
+
+def schema_of(model: Any, target: str | None) -> Schema:
+    """The columns that a fitted model names; kinds as far as its encoders tell them.
+
+    A model that was fitted on unnamed columns gets x0, x1, … and takes rows by position.
+    """
+    known = dict(_encoded(model))
+    named = _first_with(model, "feature_names_in_")
+    if named is not None:
+        names, positional = [str(name) for name in named], False
+    else:
+        count = _first_with(model, "n_features_in_")
+        names, positional = [f"x{index}" for index in range(int(count or 0))], True
+    features = tuple(known.get(name, Column(name, Kind.ANY if _has_steps(model) else Kind.NUMBER)) for name in names)
+    return Schema(features, _target(model, target), positional=positional)
+
+
+def _has_steps(model: Any) -> bool:
+    return isinstance(model, (Pipeline, ColumnTransformer))
+
+
+def _first_with(model: Any, attribute: str) -> Any:
+    for candidate in _parts(model):
+        value = getattr(candidate, attribute, None)
+        if value is not None:
+            return value
+    return None
+
+
+def _parts(model: Any) -> Iterator[Any]:
+    yield model
+    if isinstance(model, Pipeline):
+        yield from (step for _, step in model.steps)
+
+
+def _encoded(model: Any) -> Iterator[tuple[str, Column]]:
+    """The columns that encoders within the model were fitted on, with their categories."""
+    if isinstance(model, Pipeline):
+        for _, step in model.steps:
+            yield from _encoded(step)
+    elif isinstance(model, ColumnTransformer) and hasattr(model, "transformers_"):
+        for _, transformer, columns in model.transformers_:
+            if isinstance(transformer, str) or not isinstance(columns, (list, np.ndarray)):
+                continue
+            yield from _columns(transformer, [str(column) for column in columns])
+
+
+def _columns(transformer: Any, names: list[str]) -> Iterator[tuple[str, Column]]:
+    encoder = next((part for part in _parts(transformer) if hasattr(part, "categories_")), None)
+    if encoder is None:
+        for name in names:
+            yield name, Column(name, Kind.NUMBER)
+    elif len(encoder.categories_) == len(names):
+        for name, values in zip(names, encoder.categories_, strict=True):
+            plain = tuple(value for value in np.asarray(values).tolist() if value is not None and value == value)
+            texts = bool(plain) and all(isinstance(value, str) for value in plain)
+            yield name, Column(name, Kind.TEXT if texts else Kind.ANY, categories=plain)
+
+
+def _target(model: Any, name: str | None) -> Column:
+    classes = getattr(model[-1] if isinstance(model, Pipeline) else model, "classes_", None)
+    values = np.asarray(classes) if classes is not None and not isinstance(classes, list) else np.empty(0)
+    kinds = {"i": Kind.INTEGER, "u": Kind.INTEGER, "f": Kind.NUMBER, "b": Kind.BOOLEAN, "U": Kind.TEXT, "O": Kind.TEXT}
+    kind = kinds.get(values.dtype.kind, Kind.NUMBER) if values.size else Kind.NUMBER
+    return Column(name or "prediction", kind, categories=tuple(values.tolist()) if values.size else None)

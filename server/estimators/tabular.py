@@ -1,0 +1,135 @@
+"""scikit-learn's estimators behind the interface."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import joblib
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.pipeline import Pipeline
+
+from server.errors import BadRequest, InvalidRows, ModelUnreadable, UntrainableRows
+from server.estimators.attributes import learned_attributes
+from server.estimators.base import Estimator, ModelKind
+from server.estimators.catalogue import kind_of_model
+from server.estimators.parameters import build, plain_parameters
+from server.estimators.pipeline import make_model
+from server.estimators.scoring import score_of
+from server.schema import Column
+
+
+class TabularEstimator(Estimator):
+    """A scikit-learn estimator, alone or as the last step of a pipeline; `model` is the fitted object."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    @classmethod
+    def create(
+        cls,
+        model_class: type,
+        params: Mapping[str, Any],
+        categorical: Sequence[Column],
+        numeric: Sequence[Column],
+        pipeline: bool,
+    ) -> Self:
+        """An unfitted model for these columns; without `pipeline`, of the numeric ones as they are."""
+        estimator = build(model_class, params)
+        return cls(make_model(estimator, categorical, numeric) if pipeline else estimator)
+
+    @property
+    def estimator(self) -> Any:
+        """The estimator itself, the last step of a pipeline."""
+        return self.model[-1] if isinstance(self.model, Pipeline) else self.model
+
+    @property
+    def kind(self) -> ModelKind:
+        return kind_of_model(self.estimator)
+
+    @property
+    def class_name(self) -> str:
+        return type(self.estimator).__name__
+
+    def fit(self, features: pd.DataFrame, target: np.ndarray | None) -> None:
+        self._check_target(target)
+        try:
+            self.model.fit(features, target)
+        except (ValueError, TypeError, np.linalg.LinAlgError) as error:
+            raise UntrainableRows(f"{self.class_name} cannot be trained on these rows: {error}") from error
+
+    def _check_target(self, target: np.ndarray | None) -> None:
+        if self.kind in (ModelKind.CLASSIFIER, ModelKind.REGRESSOR) and target is None:
+            raise UntrainableRows(f"{self.class_name} learns to predict a column; name it with target_col")
+        if self.kind is ModelKind.CLASSIFIER and target is not None:
+            classes = pd.unique(target)
+            if len(classes) < 2:
+                raise UntrainableRows(
+                    f"the target holds one class only ({classes[0]!r}); {self.class_name} needs at least two"
+                )
+        if self.kind is ModelKind.REGRESSOR and target is not None and target.dtype == object:
+            raise UntrainableRows(f"the target holds text, and {self.class_name} predicts numbers")
+
+    def predict(self, features: pd.DataFrame) -> np.ndarray | pd.DataFrame:
+        if hasattr(self.model, "predict"):
+            values = self._call("predict", features)
+            return (
+                values.ravel()
+                if isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1] == 1
+                else values
+            )
+        return self._frame(self._call("transform", features))
+
+    def predict_proba(self, features: pd.DataFrame) -> pd.DataFrame:
+        if not hasattr(self.model, "predict_proba") or not hasattr(self.estimator, "classes_"):
+            raise BadRequest(f"{self.class_name} has no probabilities; use _output=values or _output=records")
+        values = self._call("predict_proba", features)
+        return pd.DataFrame(values, columns=[str(label) for label in self.estimator.classes_])
+
+    def score(self, features: pd.DataFrame, target: np.ndarray | None, metric: str | None = None) -> float:
+        return score_of(self.model, self.kind, features, target, metric)
+
+    def parameters(self) -> dict[str, Any]:
+        return plain_parameters(self.estimator)
+
+    def attributes(self) -> dict[str, Any]:
+        return learned_attributes(self.estimator)
+
+    def save(self, path: Path) -> None:
+        joblib.dump(self.model, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        try:
+            with warnings.catch_warnings():
+                # Versions are compared with what the file records, and said once in the log.
+                warnings.simplefilter("ignore")
+                model = joblib.load(path)
+        except Exception as error:  # noqa: BLE001 - a pickle can fail in any way
+            raise ModelUnreadable(f"{path.name} cannot be unpickled: {type(error).__name__}: {error}") from error
+        if isinstance(model, type) or not (hasattr(model, "predict") or hasattr(model, "transform")):
+            raise ModelUnreadable(
+                f"{path.name} holds a {type(model).__name__}, which is no model (no predict, no transform)"
+            )
+        return cls(model)
+
+    def _call(self, method: str, features: pd.DataFrame) -> Any:
+        try:
+            return getattr(self.model, method)(features)
+        except (ValueError, TypeError) as error:
+            raise InvalidRows(f"{self.class_name} does not take these rows: {error}") from error
+
+    def _frame(self, values: Any) -> pd.DataFrame:
+        if isinstance(values, pd.DataFrame):
+            return values.reset_index(drop=True)
+        array = values.toarray() if sparse.issparse(values) else np.asarray(values)
+        array = array.reshape(len(array), -1)
+        try:
+            names = [str(name) for name in self.estimator.get_feature_names_out()]
+        except (AttributeError, ValueError, TypeError):
+            names = []
+        if len(names) != array.shape[1]:
+            names = [f"{self.class_name.lower()}{index}" for index in range(array.shape[1])]
+        return pd.DataFrame(array, columns=names)
