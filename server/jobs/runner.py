@@ -1,0 +1,121 @@
+"""Who runs a job: this process, or a child of the launcher."""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Client, Connection
+from pathlib import Path
+from typing import Any, Protocol
+
+from server.errors import TrainingFailed
+from server.jobs import launcher
+
+logger = logging.getLogger(__name__)
+START_TIMEOUT = 120.0
+
+
+class Runner(Protocol):
+    """Runs a function to its end."""
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The function's result.
+
+        Raises:
+            ServerError: as the function raised it.
+            TrainingFailed: the function failed in another way, or its process died.
+        """
+
+
+class InlineRunner:
+    """Runs the function here and now: for tests and commands."""
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """See Runner."""
+        return function(*arguments)
+
+
+class ProcessRunner:
+    """Runs each function in a process of its own, forked by a launcher that has `modules` loaded."""
+
+    def __init__(self, modules: Sequence[str]) -> None:
+        self._modules = tuple(modules)
+        self._starting = threading.Lock()
+        self._owner = os.getpid()
+        self._address: str | None = None
+        self._lifeline: int | None = None
+
+    def fork_launcher(self) -> None:
+        """Fork the launcher from this process, which must not have threads yet."""
+        address, read_end = self._new_address()
+        if os.fork() == 0:
+            assert self._lifeline is not None
+            os.close(self._lifeline)
+            launcher.serve(address, read_end)
+        os.close(read_end)
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """See Runner."""
+        with self._connect() as connection:
+            try:
+                connection.send((function, arguments))
+                kind, value = connection.recv()
+            except (EOFError, ConnectionError) as error:
+                raise TrainingFailed(
+                    "the training process ended without an answer: it was killed, or memory ran out"
+                ) from error
+        if kind == "done":
+            return value
+        if kind == "error":
+            raise value
+        logger.error("a job failed:\n%s", value)
+        raise TrainingFailed(f"the training process failed: {value.strip().splitlines()[-1]}")
+
+    def _connect(self) -> Connection:
+        try:
+            if self._address:
+                return Client(self._address, "AF_UNIX")
+        except (FileNotFoundError, ConnectionRefusedError):
+            logger.warning("the launcher is gone; starting another")
+        with self._starting:
+            try:
+                return Client(self._address or "", "AF_UNIX")
+            except (FileNotFoundError, ConnectionRefusedError, OSError):
+                self._spawn_launcher()
+        return Client(self._address or "", "AF_UNIX")
+
+    def _spawn_launcher(self) -> None:
+        """A launcher in a fresh interpreter, for a process that already has threads."""
+        address, read_end = self._new_address()
+        root = str(Path(__file__).parents[2])
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+        }
+        command = [sys.executable, "-m", "server.jobs.launcher", address, str(read_end), *self._modules]
+        process = subprocess.Popen(command, pass_fds=[read_end], env=environment, stdin=subprocess.DEVNULL)
+        os.close(read_end)
+        deadline = time.monotonic() + START_TIMEOUT
+        while not Path(address).exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise TrainingFailed("the launcher of training processes did not start; the log says why")
+            time.sleep(0.01)
+
+    def _new_address(self) -> tuple[str, int]:
+        # Another user must not be able to connect: what arrives there is unpickled.
+        folder = tempfile.mkdtemp(prefix="restimator-")
+        read_end, self._lifeline = os.pipe()
+        self._address = str(Path(folder) / "launcher.sock")
+        self._owner = os.getpid()
+        return self._address, read_end
+
+    def close(self) -> None:
+        """Let the launcher end, if this process started it."""
+        if self._lifeline is not None and self._owner == os.getpid():
+            os.close(self._lifeline)
+            shutil.rmtree(Path(self._address or "").parent, ignore_errors=True)
+            self._lifeline = self._address = None
