@@ -1,0 +1,1 @@
+"""The use cases: no Flask, no SQL, no HTTP words."""

@@ -1,0 +1,288 @@
+"""An endpoint: predict, score, append, train, configure, forget, describe."""
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from server.config import Config
+from server.errors import BadRequest, InvalidParameter, ModelMissing, UntrainableRows, did_you_mean
+from server.estimators.scoring import check_metric
+from server.jobs import Runner
+from server.schema import Column, Schema
+from server.schema.conversion import Kind
+from server.service.description import described, stale_reasons
+from server.service.prediction import Prediction, predicted
+from server.service.readiness import Readiness
+from server.service.recipe import OPTIONS, Recipe, changed
+from server.service.serving import ModelCache, ServedModel
+from server.service.source import fill_once
+from server.service.training import TrainingTask, current_recipe, open_store, prepare, train
+from server.storage.endpoint_store import own
+from server.tables.preparation import unknown_columns
+
+logger = logging.getLogger(__name__)
+
+
+class Endpoint:
+    """The use cases of one MLHandler endpoint; safe to call from many threads and processes."""
+
+    def __init__(self, name: str, config: Config, runner: Runner) -> None:
+        self.name = name
+        self.config = config
+        self.entry = config.url[name]
+        self._runner = runner
+        self._store = open_store(config, name)
+        self._models = ModelCache(self._store.model, self.entry.kwargs.model.target_col)
+        self.readiness = Readiness(name, self.entry, self._store, self._models, self._start_first_training)
+        self._store.recover()
+
+    # -- answers -------------------------------------------------------------------------------------------
+
+    def predict(self, rows: pd.DataFrame, output: str | None = None) -> Prediction:
+        """One prediction per row, in the rows' order; no rows and no columns give no predictions.
+
+        Raises:
+            ModelMissing, NotReady: there is no model that could answer.
+            InvalidRows: a column is missing or a cell does not fit.
+        """
+        return predicted(self._served(), rows, output or self.entry.kwargs.output, self._target_name())
+
+    def score(self, rows: pd.DataFrame, metric: str | None, target: str | None) -> dict[str, float]:
+        """The model's score on the rows, or without any on the stored training data.
+
+        Raises:
+            BadRequest: the metric is unknown, the target column is missing, or there are no rows.
+        """
+        check_metric(metric)
+        served = self._served()
+        posted = not rows.columns.empty
+        if posted and rows.empty:
+            raise BadRequest("there are no rows to score")
+        if not posted:
+            stored = self.stored_rows()
+            if stored.empty:
+                raise BadRequest("there are no rows to score: post some, or append training data first")
+            rows = prepare(stored, self._recipe().options, self.name)
+        schema = self._scored_schema(served, rows, target)
+        features = schema.parse_features(rows)
+        values = schema.parse_target(rows) if schema.target else None
+        return {"score": served.estimator.score(features, values, metric)}
+
+    def _scored_schema(self, served: ServedModel, rows: pd.DataFrame, target: str | None) -> Schema:
+        name = target or self._target_name()
+        known = served.schema.target
+        if name is None:
+            return replace(served.schema, target=None)
+        if known is not None and served.facts and known.name != name and name not in rows.columns:
+            raise InvalidParameter(f"there is no column {name!r}{did_you_mean(name, rows.columns)}")
+        if known is None:
+            column = Column.of(name, rows[name]) if name in rows.columns else Column(name, Kind.NUMBER)
+            return replace(served.schema, target=column)
+        return replace(served.schema, target=replace(known, name=name))
+
+    def stored_rows(self) -> pd.DataFrame:
+        """The training data; empty when there is none."""
+        self._fill()
+        return self._store.data.read()
+
+    def model_file(self) -> Path:
+        """The file of the serving model.
+
+        Raises:
+            ModelMissing: there is none.
+        """
+        if self._store.model.signature() is None:
+            raise self._missing()
+        return self._store.model.path
+
+    # -- changes -------------------------------------------------------------------------------------------
+
+    def append(self, rows: pd.DataFrame) -> dict[str, int]:
+        """Add all rows to the training data, or none.
+
+        Raises:
+            SchemaConflict: the rows do not fit those stored.
+        """
+        if rows.empty:
+            raise BadRequest("there are no rows to append")
+        self._fill()
+        with self._store.changing():
+            return {"rows": self._store.data.append(rows), "appended": len(rows)}
+
+    def train(self, rows: pd.DataFrame, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Train on the rows, which become the training data, or without any on the stored ones.
+
+        Options and parameters given apply to this training, and are kept if it succeeds.
+
+        Raises:
+            UntrainableRows, BadRequest: nothing could be trained from this.
+            TrainingFailed: the training process failed. In either case everything is as it was.
+        """
+        recipe = self._recipe()
+        if given:
+            settings = own(changed(self._store.settings(), recipe, given, self.config.server.classes))
+            recipe = current_recipe(self.config, self.name, self._store, self._models, settings)
+        recipe.find_class(self.config.server.classes)
+        task = TrainingTask(self.name, self.config, uuid.uuid4().hex, dict(given))
+        if not rows.columns.empty:
+            if rows.empty:
+                raise UntrainableRows("there are no rows to train on")
+            self._store.stage_rows(task.run, rows)
+        try:
+            return self._runner.run(train, task)
+        finally:
+            self._store.discard_unpublished(task.run)
+
+    def configure(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Change class, parameters and options; what `describe_model` then says.
+
+        Raises:
+            UnknownClass, InvalidParameter: nothing is changed.
+        """
+        with self._store.changing():
+            settings = changed(self._store.settings(), self._recipe(), given, self.config.server.classes)
+            self._store.save_settings(settings["transform"], settings["model"])
+        recipe = self._recipe()
+        self._warn_of_unknown_columns(recipe)
+        return self._described(recipe)
+
+    def forget(self, what: Sequence[str], options: Sequence[str] = ()) -> dict[str, list[str]]:
+        """Delete the model, the training data ("cache") or changed options ("opts").
+
+        Raises:
+            BadRequest: an unknown thing or option; nothing is deleted then.
+        """
+        self._check_forgettable(what, options)
+        deleted = []
+        if "model" in what and self._forget_model():
+            deleted.append("model")
+        if "cache" in what:
+            self._fill()
+            with self._store.changing():
+                self._store.data.clear()
+            deleted.append("cache")
+        if "opts" in what:
+            self._forget_options(options or OPTIONS)
+            deleted.append("opts")
+        return {"deleted": deleted}
+
+    def _check_forgettable(self, what: Sequence[str], options: Sequence[str]) -> None:
+        for name, known in [(item, ("model", "cache", "opts")) for item in what] + [
+            (item, OPTIONS) for item in options
+        ]:
+            if name not in known:
+                hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
+                raise BadRequest(f"{name!r} cannot be deleted{hint}")
+
+    def _forget_model(self) -> bool:
+        with self._store.changing():
+            # Told first: a start between the two steps must not train anew.
+            existed = self._store.model.signature() is not None
+            if existed:
+                self._store.save_state({"state": "deleted"})
+                self._store.model.delete()
+        return existed
+
+    def _forget_options(self, options: Sequence[str]) -> None:
+        with self._store.changing():
+            settings = changed(self._store.settings(), self._recipe(), {}, self.config.server.classes)
+            kept = {name: value for name, value in settings["transform"].items() if name not in options}
+            self._store.save_settings(kept, settings["model"])
+
+    # -- descriptions --------------------------------------------------------------------------------------
+
+    def describe_model(self) -> dict[str, Any]:
+        """Class and all its parameters as it will next be trained.
+
+        Raises:
+            ModelMissing: there is no trained model.
+        """
+        if self._store.model.signature() is None:
+            raise self._missing()
+        return self._described(self._recipe())
+
+    def describe(self) -> dict[str, Any]:
+        """Options, class and parameters, learned attributes, and whether the configuration has changed since."""
+        recipe = self._recipe()
+        served = self._models.current()
+        return {
+            "opts": recipe.options.to_dict(),
+            "params": {"class": recipe.class_name, "params": recipe.params},
+            "attrs": served.estimator.attributes() if served else {},
+            "stale": bool(self.stale_reasons(served)),
+        }
+
+    def stale_reasons(self, served: ServedModel | None) -> list[str]:
+        """What has changed in the configuration since the serving model was trained."""
+        return stale_reasons(self.entry, served)
+
+    def served(self) -> ServedModel | None:
+        """The model that serves, if any."""
+        return self._models.current()
+
+    def recipe(self) -> Recipe:
+        """What would be trained now."""
+        return self._recipe()
+
+    def text_columns(self) -> list[str]:
+        """Columns known to hold text, in which '007' must stay '007'."""
+        served = self._models.current()
+        columns: Sequence[Column] = self._store.data.columns() if served is None else served.schema.features
+        if served is not None and served.schema.target is not None:
+            columns = [*columns, served.schema.target]
+        return [column.name for column in columns if column.kind in (Kind.TEXT, Kind.DATETIME)]
+
+    def stored_text_columns(self) -> list[str]:
+        """The text columns of the stored training data."""
+        return [column.name for column in self._store.data.columns() if column.kind in (Kind.TEXT, Kind.DATETIME)]
+
+    # -- the first training ----------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Train if there is data and a class and no model yet, or if the configuration wants a retraining."""
+        stale = self.entry.kwargs.retrain_on_change and bool(self.stale_reasons(self.readiness.served_or_none()))
+        if stale or self.readiness.wants_first_training():
+            self.readiness.start(retrain=stale)
+
+    def _start_first_training(self, retrain: bool) -> None:
+        task = TrainingTask(self.name, self.config, uuid.uuid4().hex, first=not retrain, reload_source=retrain)
+        self._runner.run(train, task)
+
+    # -- inside ----------------------------------------------------------------------------------------------
+
+    def _served(self) -> ServedModel:
+        served = self._models.current()
+        if served is None:
+            self.readiness.check()
+            raise self._missing()
+        return served
+
+    def _missing(self) -> ModelMissing:
+        return ModelMissing(f"{self.name} has no trained model; POST ?_action=train with rows to train one")
+
+    def _recipe(self) -> Recipe:
+        return current_recipe(self.config, self.name, self._store, self._models)
+
+    def _described(self, recipe: Recipe) -> dict[str, Any]:
+        return described(recipe, self._models.current(), self.config.server.classes)
+
+    def _fill(self) -> None:
+        fill_once(self._store, self.entry.kwargs.data, self.config.server.limits)
+
+    def _target_name(self) -> str | None:
+        served = self._models.current()
+        if served is not None and served.schema.target is not None and served.facts:
+            return served.schema.target.name
+        return self._recipe().options.target_col
+
+    def _warn_of_unknown_columns(self, recipe: Recipe) -> None:
+        columns = self._store.data.columns()
+        if columns:
+            rows = pd.DataFrame(columns=[column.name for column in columns])
+            for option, names in unknown_columns(rows, recipe.options.to_dict()).items():
+                logger.warning("%s: %s names columns that the data does not have: %s", self.name, option, names)

@@ -1,0 +1,64 @@
+"""Rows in, answers out: values, records or probabilities, aligned with the rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from server.errors import InvalidParameter, did_you_mean
+from server.service.serving import ServedModel
+
+OUTPUTS = ("values", "records", "proba")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for each row; `values` are plain values, one per row, where the output is such."""
+
+    frame: pd.DataFrame
+    values: np.ndarray | list[Any] | None = None
+
+
+def check_output(output: str) -> None:
+    """Accept one of OUTPUTS.
+
+    Raises:
+        InvalidParameter: another one.
+    """
+    if output not in OUTPUTS:
+        hint = did_you_mean(output, OUTPUTS) or f"; known: {', '.join(OUTPUTS)}"
+        raise InvalidParameter(f"unknown _output {output!r}{hint}")
+
+
+def predicted(served: ServedModel, rows: pd.DataFrame, output: str, target: str | None) -> Prediction:
+    """The predictions for the rows, in their order."""
+    check_output(output)
+    if rows.columns.empty and rows.empty:
+        return Prediction(pd.DataFrame(), [])
+    features = served.schema.parse_features(rows)
+    if output == "proba":
+        return _probabilities(served, features)
+    name = target or (served.schema.target.name if served.schema.target else "prediction")
+    if features.empty:
+        return Prediction(pd.DataFrame({name: []}), None if output == "records" else [])
+    answer = served.estimator.predict(features)
+    if isinstance(answer, pd.DataFrame):
+        return _transformed(rows, answer, output)
+    if output == "records":
+        return Prediction(rows.assign(**{name: answer if answer.ndim == 1 else answer.tolist()}))
+    values = answer if answer.ndim == 1 else answer.tolist()
+    return Prediction(pd.DataFrame({name: values}), values)
+
+
+def _probabilities(served: ServedModel, features: pd.DataFrame) -> Prediction:
+    if features.empty:
+        return Prediction(pd.DataFrame(), None)
+    return Prediction(served.estimator.predict_proba(features))
+
+
+def _transformed(rows: pd.DataFrame, answer: pd.DataFrame, output: str) -> Prediction:
+    if output == "records":
+        kept = rows.drop(columns=[name for name in rows.columns if name in answer.columns])
+        return Prediction(pd.concat([kept.reset_index(drop=True), answer], axis=1))
+    return Prediction(answer, answer.to_numpy().tolist())

@@ -1,0 +1,136 @@
+"""Whether an endpoint can answer, and if not, why: told alike by every worker."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from server.config import MLHandlerEndpoint
+from server.errors import ModelUnreadable, NotReady, ServerError
+from server.estimators.catalogue import LATER
+from server.service.serving import ModelCache, ServedModel
+from server.service.source import is_missing, refusal
+from server.storage.endpoint_store import EndpointStore
+
+logger = logging.getLogger(__name__)
+RETRY_AFTER = 2
+
+
+class Readiness:
+    """The state of one endpoint, and its first training, which starts by itself."""
+
+    def __init__(
+        self,
+        name: str,
+        entry: MLHandlerEndpoint,
+        store: EndpointStore,
+        models: ModelCache,
+        train: Callable[[bool], None],
+    ) -> None:
+        self._name = name
+        self._entry = entry
+        self._store = store
+        self._models = models
+        self._train = train
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def reason(self) -> str | None:
+        """Why predictions cannot be answered; None if they can, or if nothing is configured yet."""
+        try:
+            self.check()
+        except NotReady as error:
+            return error.detail
+        return None
+
+    def defect(self) -> str | None:
+        """Why the endpoint cannot be made ready by waiting; None if it is, or soon will be."""
+        try:
+            self.check(start=False)
+        except NotReady as error:
+            return None if error.retry_after else error.detail
+        return None
+
+    def check(self, start: bool = True) -> None:
+        """Pass if the endpoint can answer, or has nothing to answer with because nobody asked it to.
+
+        A first training that is due and that nobody runs is begun, unless `start` is false.
+
+        Raises:
+            NotReady: what is configured cannot be had (yet).
+        """
+        if self._models.current() is not None:
+            return
+        unsupported = self._unsupported()
+        if unsupported:
+            raise NotReady(f"{self._name}: {unsupported}")
+        state = self._store.state()
+        if state.get("state") == "failed":
+            raise NotReady(f"{self._name}: the first training failed: {state.get('reason')}")
+        if state.get("state") == "deleted":
+            return
+        if self._lacks_source():
+            source = self._entry.kwargs.data
+            raise NotReady(
+                f"{self._name}: data.url {source.url if source else ''} does not exist, and there is no model yet"
+            )
+        if self.wants_first_training():
+            if start and not self._store.training.is_held():
+                self.start()
+            raise NotReady(f"{self._name}: the first training is running; ask again soon", retry_after=RETRY_AFTER)
+
+    def served_or_none(self) -> ServedModel | None:
+        """The serving model; None also when it cannot be read."""
+        try:
+            return self._models.current()
+        except ModelUnreadable:
+            return None
+
+    def wants_first_training(self) -> bool:
+        """Whether data and a class are there, and no model has been trained or deleted yet."""
+        if self._store.model.signature() is not None or self._store.state().get("state") == "deleted":
+            return False
+        if self._unsupported() or not self._entry.model_class:
+            return False
+        source = self._entry.kwargs.data
+        has_data = self._store.data.exists() or (self._store.folder / "data.h5").exists()
+        return has_data or bool(source and source.url and not is_missing(source))
+
+    def start(self, retrain: bool = False) -> None:
+        """Begin the first training (or a retraining) in the background, unless this process has begun it."""
+        with self._starting:
+            if self._thread is not None and self._thread.is_alive():
+                return
+            self._thread = threading.Thread(
+                target=self._run, args=(retrain,), name=f"first training of {self._name}", daemon=True
+            )
+            self._thread.start()
+
+    def retry(self) -> None:
+        """Forget that the first training failed: at a start, what was wrong may have been mended."""
+        if self._store.state().get("state") == "failed":
+            self._store.save_state({})
+
+    def _run(self, retrain: bool) -> None:
+        try:
+            self._train(retrain)
+        except Exception as error:  # noqa: BLE001 - told by every later answer
+            reason = error.detail if isinstance(error, ServerError) else repr(error)
+            logger.error("%s: %s failed: %s", self._name, "retraining" if retrain else "the first training", reason)
+            if not retrain and self._store.model.signature() is None:
+                self._remember(reason)
+
+    def _remember(self, reason: str) -> None:
+        try:
+            self._store.save_state({"state": "failed", "reason": reason})
+        except (ServerError, OSError):
+            logger.exception("%s: the failure could not be written down", self._name)
+
+    def _unsupported(self) -> str | None:
+        name = self._entry.model_class
+        if name in LATER:
+            return f"{name}: {LATER[name]}"
+        return refusal(self._entry.kwargs.data)
+
+    def _lacks_source(self) -> bool:
+        has_data = self._store.data.exists() or (self._store.folder / "data.h5").exists()
+        return is_missing(self._entry.kwargs.data) and not has_data

@@ -1,0 +1,235 @@
+"""What an endpoint will train next: class, parameters and column options, by precedence.
+
+Defaults, then the configuration, then what was changed over HTTP (kept in config.json).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from server.config import ModelOptions
+from server.errors import BadRequest, InvalidParameter, did_you_mean
+from server.estimators.catalogue import find_class
+from server.estimators.parameters import build, check_parameters, drop_unknown, parameter_names, plain_parameters
+from server.storage.endpoint_store import is_own
+
+COLUMN_LISTS = ("include", "exclude", "nums", "cats")
+FLAGS_OR_LISTS = ("dropna", "drop_duplicates")
+NAMES = ("target_col", "index_col")
+OPTIONS = ("include", "exclude", "dropna", "drop_duplicates", "pipeline", "nums", "cats", "target_col", "index_col")
+ALIASES = {"deduplicate": "drop_duplicates", "_target_col": "target_col", "_index_col": "index_col"}
+FLAG_TEXT = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The column and row options of a training."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    dropna: bool | tuple[str, ...] = True
+    drop_duplicates: bool | tuple[str, ...] = True
+    pipeline: bool = True
+    nums: tuple[str, ...] = ()
+    cats: tuple[str, ...] = ()
+    target_col: str | None = None
+    index_col: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, tuples as lists."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Class, parameters (as given, not the defaults) and options."""
+
+    class_name: str | None
+    params: dict[str, Any]
+    options: Options
+
+    def find_class(self, allowed: Sequence[str]) -> type:
+        """The class to train.
+
+        Raises:
+            BadRequest: none is set, or it cannot be had.
+        """
+        if self.class_name is None:
+            raise BadRequest("no model class is set; PUT ?class=LogisticRegression, or name it in the configuration")
+        return find_class(self.class_name, allowed)
+
+    def all_parameters(self, allowed: Sequence[str]) -> dict[str, Any]:
+        """Every parameter of the class as it will be trained, defaults among them."""
+        return plain_parameters(build(self.find_class(allowed), self.params))
+
+
+Existing = Callable[[], tuple[str, dict[str, Any]] | None]
+
+
+def effective(model: ModelOptions, class_name: str | None, settings: Mapping[str, Any], existing: Existing) -> Recipe:
+    """The recipe that holds now.
+
+    Args:
+        model: the configuration's model section.
+        class_name: the configuration's class.
+        settings: what config.json holds.
+        existing: class and parameters of a model that a user brought, asked if nothing names a class.
+    """
+    stored = {ALIASES.get(name, name): value for name, value in (settings.get("transform") or {}).items()}
+    chosen = settings.get("model") or {}
+    if not is_own(settings):
+        # Gramex wrote down its defaults, too; they must not hide what the configuration says.
+        defaults = Options().to_dict()
+        stored = {name: value for name, value in stored.items() if value is not None and value != defaults.get(name)}
+    options = replace(_configured(model), **{k: _frozen(k, v) for k, v in stored.items() if k in OPTIONS})
+    name, params = class_name, dict(model.params)
+    if chosen.get("class"):
+        name = str(chosen["class"])
+        params = _readable(name, chosen.get("params") or {}, is_own(settings))
+    elif name is None:
+        found = existing()
+        if found is not None:
+            name, params = found
+    return Recipe(name, params, options)
+
+
+def _configured(model: ModelOptions) -> Options:
+    return Options(**{name: getattr(model, name) for name in OPTIONS})
+
+
+def _frozen(name: str, value: Any) -> Any:
+    if name in COLUMN_LISTS:
+        return tuple(str(item) for item in value or ())
+    if name in FLAGS_OR_LISTS and not isinstance(value, bool):
+        return tuple(str(item) for item in value or ()) or bool(value)
+    return value
+
+
+def _readable(class_name: str, params: Mapping[str, Any], own: bool) -> dict[str, Any]:
+    if own:
+        return dict(params)
+    try:
+        return drop_unknown(find_class(class_name), params)
+    except BadRequest:
+        return dict(params)
+
+
+def changed(
+    settings: Mapping[str, Any], recipe: Recipe, given: Mapping[str, Any], allowed: Sequence[str]
+) -> dict[str, Any]:
+    """The settings after a change: {"transform": …, "model": …}.
+
+    Args:
+        settings: what config.json holds now.
+        recipe: what holds now.
+        given: names and values from a request; texts, lists of texts, or JSON values.
+        allowed: classes beside scikit-learn's that the configuration allows.
+
+    Raises:
+        UnknownClass: there is no such class.
+        InvalidParameter: a name that is neither option nor parameter, or a value that does not fit.
+    """
+    given = {ALIASES.get(name, name): value for name, value in given.items()}
+    transform = _own_transform(settings, recipe)
+    transform |= {name: option_value(name, given[name]) for name in OPTIONS if name in given}
+    model = dict(settings.get("model") or {}) if is_own(settings) else _stored_model(settings, recipe)
+    values = {name: value for name, value in given.items() if name not in OPTIONS}
+    if values:
+        model = _changed_model(recipe, values, allowed)
+    return {"transform": transform, "model": model}
+
+
+def _own_transform(settings: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
+    if is_own(settings):
+        return dict(settings.get("transform") or {})
+    kept = recipe.options.to_dict()
+    return {name: kept[name] for name in OPTIONS if name in (settings.get("transform") or {})}
+
+
+def _stored_model(settings: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
+    if not (settings.get("model") or {}).get("class"):
+        return {}
+    return {"class": recipe.class_name, "params": recipe.params}
+
+
+def _changed_model(recipe: Recipe, values: dict[str, Any], allowed: Sequence[str]) -> dict[str, Any]:
+    """A new class forgets the old one's parameters; naming the same class again does not."""
+    name = values.pop("class", None)
+    if name is not None:
+        name = str(_single("class", name))
+        # A request names scikit-learn's classes only; the configured one may be named again.
+        find_class(name, allowed if name == recipe.class_name else ())
+    kept = recipe.params if name in (None, recipe.class_name) else {}
+    name = name or recipe.class_name
+    if name is None:
+        unknown = next(iter(values))
+        near = did_you_mean(unknown, [*OPTIONS, "class"])
+        raise InvalidParameter(
+            f"unknown option {unknown!r}{near or '; no model class is set whose parameter it could be'}"
+        )
+    cls = find_class(name, allowed)
+    _check_names(cls, values)
+    params = kept | check_parameters(cls, {key: _unwrapped(value) for key, value in values.items()})
+    # Required parameters may come in a later request; the others must fit together now.
+    if all(parameter in params for parameter in values):
+        _try_to_build(cls, params)
+    return {"class": name, "params": params}
+
+
+def _try_to_build(cls: type, params: dict[str, Any]) -> None:
+    try:
+        build(cls, params)
+    except InvalidParameter as error:
+        if "needs the parameter" not in error.detail:
+            raise
+
+
+def _check_names(cls: type, values: Mapping[str, Any]) -> None:
+    known = parameter_names(cls)
+    for name in values:
+        if did_you_mean(name, known) or name in known:
+            continue
+        near = did_you_mean(name, [*OPTIONS, "class"])
+        if near:
+            raise InvalidParameter(f"unknown option {name!r}{near}")
+
+
+def _unwrapped(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) else value
+
+
+def _single(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        if len(value) != 1:
+            raise InvalidParameter(f"{name} takes one value, not {len(value)}")
+        return value[0]
+    return value
+
+
+def option_value(name: str, value: Any) -> Any:
+    """An option's value from a request, in plain JSON types.
+
+    Raises:
+        InvalidParameter: the option does not take this value.
+    """
+    if name in COLUMN_LISTS:
+        return _names(name, value)
+    if name in NAMES:
+        single = _single(name, value)
+        return str(single) if single not in (None, "", "None", "null") else None
+    items = value if isinstance(value, list) else [value]
+    flag = items[0] if len(items) == 1 else None
+    if isinstance(flag, str):
+        flag = FLAG_TEXT.get(flag.strip().lower(), flag)
+    if isinstance(flag, bool):
+        return flag
+    if name in FLAGS_OR_LISTS:
+        return _names(name, value)
+    raise InvalidParameter(f"{name} must be true or false, not {value!r}")
+
+
+def _names(name: str, value: Any) -> list[str]:
+    items = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(isinstance(item, (str, int)) and not isinstance(item, bool) for item in items):
+        raise InvalidParameter(f"{name} takes column names, not {value!r}")
+    return [str(item) for item in items if item != ""]

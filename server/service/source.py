@@ -1,0 +1,123 @@
+"""The data source of the configuration: where an endpoint's first training rows come from."""
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from server.config import DataSource, Limits
+from server.errors import NotReady, ServerError
+from server.storage.endpoint_store import EndpointStore, read_gramex_data
+from server.tables.reading import read_file
+
+logger = logging.getLogger(__name__)
+# Marks a version of the training data that holds the source's rows and nothing else.
+SOURCE_RUN = "source"
+
+
+def refusal(source: DataSource | None) -> str | None:
+    """Why this source cannot be used, or None."""
+    if source is None:
+        return None
+    if source.transform:
+        return "data.transform is not part of this release"
+    if source.url and "://" in source.url:
+        return "databases as data.url are not part of this release"
+    return None
+
+
+def is_missing(source: DataSource | None) -> bool:
+    """Whether the configuration names a file that is not there."""
+    return bool(source and source.url and "://" not in source.url and not Path(source.url).is_file())
+
+
+def read_source(source: DataSource, limits: Limits) -> pd.DataFrame:
+    """The rows of the data source.
+
+    Raises:
+        NotReady: the source cannot be read; the sentence says why.
+    """
+    reason = refusal(source)
+    if reason:
+        raise NotReady(reason)
+    path = Path(source.url or "")
+    try:
+        rows = read_file(path, limits)
+    except OSError as error:
+        raise NotReady(f"data.url {path.name} cannot be read: {error.strerror or error}") from error
+    except ServerError as error:
+        raise NotReady(f"data.url cannot be read: {error.detail}") from error
+    if rows.columns.empty:
+        raise NotReady(f"data.url {path.name} holds no table")
+    return rows
+
+
+def fill_once(store: EndpointStore, source: DataSource | None, limits: Limits) -> None:
+    """Store the first training rows, if none were ever stored: those Gramex kept, else the source's.
+
+    Raises:
+        NotReady: there is a source and it cannot be read.
+    """
+    if store.data.exists():
+        return
+    with store.changing():
+        if store.data.exists():
+            return
+        rows = _taken_over(store)
+        if rows is None and source is not None and source.url:
+            rows = read_source(source, limits)
+        if rows is not None and not rows.columns.empty:
+            store.data.replace(rows, SOURCE_RUN)
+
+
+def _taken_over(store: EndpointStore) -> pd.DataFrame | None:
+    try:
+        rows = read_gramex_data(store.folder)
+    except (OSError, KeyError, ValueError, AssertionError) as error:
+        raise NotReady(f"data.h5 in {store.folder.name} cannot be taken over: {error}") from error
+    if rows is not None:
+        logger.info("%s: took over %d rows of data.h5", store.folder.name, len(rows))
+    return rows
+
+
+def refill(store: EndpointStore, source: DataSource, limits: Limits) -> bool:
+    """Let the source's present rows replace the stored ones, if those are the source's, too.
+
+    Rows that were appended or posted since outlive a change of the source.
+    """
+    with store.changing():
+        if store.data.exists() and store.data.last_run() != SOURCE_RUN:
+            return False
+        store.data.replace(read_source(source, limits), SOURCE_RUN)
+    return True
+
+
+def fingerprint(source: DataSource | None, before: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """What tells one state of the source file from another.
+
+    The contents are hashed only if size or time differ from `before`.
+    """
+    if source is None or not source.url:
+        return None
+    path = Path(source.url)
+    try:
+        status = path.stat()
+    except OSError:
+        return {"url": source.url}
+    quick = {"url": source.url, "size": status.st_size, "modified": status.st_mtime_ns}
+    if before and all(before.get(key) == value for key, value in quick.items()):
+        return before
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return quick | {"sha256": digest}
+
+
+def has_changed(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
+    """Whether the source is another one, or its contents differ; a file that is gone has not changed."""
+    if before is None or now is None:
+        return before is not now
+    if "sha256" not in now and before.get("url") == now.get("url"):
+        return False
+    return (before.get("url"), before.get("sha256")) != (now.get("url"), now.get("sha256"))
