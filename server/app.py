@@ -1,0 +1,101 @@
+"""create_app: the one place where things are built."""
+
+import logging
+import threading
+
+from flask import Flask
+from threadpoolctl import threadpool_limits
+
+from server.config import Config
+from server.errors import ConfigError, ModelUnreadable, Problem
+from server.jobs import ProcessRunner, Runner
+from server.service.checks import model_problems
+from server.service.endpoint import Endpoint
+from server.web.routes import OWN, register_routes
+
+logger = logging.getLogger(__name__)
+# What a training needs, loaded once in the process that forks the trainings.
+PRELOADED = ("server.service.training",)
+
+
+class Application:
+    """What the process keeps beside Flask's object: the endpoints and who trains for them."""
+
+    def __init__(self, config: Config, runner: Runner) -> None:
+        self.config = config
+        self.runner = runner
+        self.endpoints = {name: Endpoint(name, config, runner) for name in config.url}
+        self._starting = threading.Lock()
+        self._started = False
+
+    def load_models(self) -> None:
+        """Load what there is: before a fork, so that all workers share its memory."""
+        for name, endpoint in self.endpoints.items():
+            endpoint.readiness.retry()
+            try:
+                endpoint.served()
+            except ModelUnreadable as error:
+                logger.error("%s: %s", name, error.detail)
+
+    def before_fork(self) -> None:
+        """Fork the launcher of trainings while this process has no threads."""
+        if isinstance(self.runner, ProcessRunner):
+            self.runner.fork_launcher()
+
+    def start(self) -> None:
+        """Begin the trainings that nobody needs to ask for; once in each process."""
+        with self._starting:
+            if self._started:
+                return
+            self._started = True
+        # Requests are parallel already; BLAS threads beside them only wait for one another.
+        threadpool_limits(limits=1, user_api="blas")
+        for endpoint in self.endpoints.values():
+            endpoint.prepare()
+
+
+def create_app(config: Config, runner: Runner | None = None) -> Flask:
+    """The WSGI application for a configuration.
+
+    Args:
+        config: what `load_config` returned.
+        runner: who runs trainings; a process for each by default.
+
+    Raises:
+        ConfigError: a class, parameter or pattern that cannot be.
+    """
+    _log_to_stderr()
+    _check(config)
+    for warning in config.warnings:
+        logger.warning("%s", warning)
+    app = Flask("server.web", template_folder="templates", static_folder=None)
+    limits = config.server.limits
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = int(limits.body_mb * 2**20)
+    application = Application(config, runner or ProcessRunner(PRELOADED))
+    application.load_models()
+    app.extensions["restimator"] = application
+    app.before_request(application.start)
+    register_routes(app, application.endpoints, limits)
+    return app
+
+
+def _log_to_stderr() -> None:
+    """Show the server's own messages, unless somebody has set up logging already."""
+    own = logging.getLogger("server")
+    if not own.handlers and not logging.getLogger().handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"))
+        own.addHandler(handler)
+        own.setLevel(logging.INFO)
+
+
+def _check(config: Config) -> None:
+    problems = model_problems(config)
+    problems += [
+        Problem(f"url.{name}.pattern", f"{entry.pattern} belongs to the server itself; choose another path")
+        for name, entry in config.url.items()
+        if entry.pattern in OWN
+    ]
+    if problems:
+        listing = "\n".join(f"  {problem.pointer}: {problem.detail}" for problem in problems)
+        raise ConfigError(f"the configuration has {len(problems)} mistake(s):\n{listing}", problems)

@@ -1,0 +1,57 @@
+"""Commands: flask --app wsgi config check."""
+
+import json
+import re
+import sys
+
+import click
+import yaml
+from flask import Flask, current_app
+from flask.cli import AppGroup
+
+from server.app import Application
+from server.config import Config, ConfigFile
+
+SECRET_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)")
+config_commands = AppGroup("config", help="The configuration.")
+
+
+@config_commands.command("schema")
+def schema() -> None:
+    """Print the JSON Schema (2020-12) of the configuration file."""
+    click.echo(schema_text(), nl=False)
+
+
+def schema_text() -> str:
+    """The JSON Schema as docs/config.schema.json holds it."""
+    schema = ConfigFile.model_json_schema(by_alias=True)
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "config.yaml"} | schema
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+@config_commands.command("check")
+def check() -> None:
+    """Print the effective configuration, or what is wrong with it (exit status 1)."""
+    application: Application = current_app.extensions["restimator"]
+    click.echo(effective_yaml(application.config), nl=False)
+    for warning in application.config.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    defects = {name: endpoint.readiness.defect() for name, endpoint in application.endpoints.items()}
+    for name, defect in defects.items():
+        if defect:
+            click.echo(f"error: url.{name}: {defect}", err=True)
+    sys.exit(1 if any(defects.values()) else 0)
+
+
+def effective_yaml(config: Config) -> str:
+    """The configuration with all defaults, passwords in URLs hidden."""
+    values = {
+        "server": config.server.model_dump(mode="json", by_alias=True),
+        "url": {name: entry.model_dump(mode="json", by_alias=True) for name, entry in config.url.items()},
+    }
+    return SECRET_IN_URL.sub(r"\1***\2", yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+
+
+def add_commands(app: Flask) -> None:
+    """Make the commands known to `flask --app wsgi`."""
+    app.cli.add_command(config_commands)

@@ -1,0 +1,150 @@
+"""MLHandler's verbs: parse, one service call, render."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from flask import Response, request, send_file
+from flask_restful import Resource
+
+from server.errors import BadRequest, InvalidParameter, did_you_mean
+from server.service.endpoint import Endpoint
+from server.web.page import endpoint_page
+from server.web.request_data import RequestData, read_request
+from server.web.responses import (
+    PREDICTION_FORMATS,
+    TABLE_FORMATS,
+    chosen_format,
+    json_response,
+    prediction_response,
+    table_response,
+)
+
+ACTIONS = ("predict", "score", "append", "train", "retrain")
+VIEWS = ("_model", "_params", "_cache", "_download")
+TARGET_OPTIONS = ("target_col", "_target_col")
+
+
+class MLHandlerResource(Resource):
+    """One endpoint's URL."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint_ = endpoint
+        self._limits = endpoint.config.server.limits
+
+    def get(self) -> Response:
+        """The page, a description, the data, the model, or predictions for the columns given."""
+        views: dict[str, Callable[[RequestData], Response]] = {
+            "_params": lambda data: json_response(self.endpoint_.describe()),
+            "_cache": self._stored_rows,
+            "_model": lambda data: json_response(self.endpoint_.describe_model()),
+            "_download": self._download,
+        }
+        for name, view in views.items():
+            if name in request.args:
+                # A body here means nothing, and may be anything: it is not read.
+                data = RequestData(options={key: values for key, values in request.args.lists() if key[:1] == "_"})
+                return view(data)
+        data = read_request(request, self._limits)
+        if data.is_empty:
+            return endpoint_page(self.endpoint_)
+        data.check_options({"_output", "_format", "_action", *VIEWS})
+        action = data.option("_action", "predict")
+        if action != "predict":
+            raise BadRequest(f"_action={action} changes or measures things; send it by POST")
+        return self._predict(data)
+
+    def post(self) -> Response:
+        """The action that _action names; predict by default."""
+        data = read_request(request, self._limits)
+        action = data.option("_action", "predict")
+        actions: dict[str, Callable[[RequestData], Response]] = {
+            "predict": self._predict,
+            "score": self._score,
+            "append": self._append,
+            "train": self._train,
+            "retrain": self._train,
+        }
+        if action not in actions:
+            hint = did_you_mean(str(action), ACTIONS) or f"; known: {', '.join(ACTIONS)}"
+            raise BadRequest(f"unknown _action {action!r}{hint}")
+        return actions[action](data)
+
+    def put(self) -> Response:
+        """Change class, parameters and options; or train, as in POST."""
+        data = read_request(request, self._limits)
+        action = data.option("_action")
+        if action in ("train", "retrain"):
+            return self._train(data)
+        if action is not None:
+            raise BadRequest(f"PUT knows _action=train and _action=retrain, not {action!r}; the others go by POST")
+        data.check_options({"_model", "_action", *TARGET_OPTIONS, "_index_col"})
+        given = data.given() | {
+            name: data.options[name] for name in ("_target_col", "_index_col") if name in data.options
+        }
+        if not given:
+            raise BadRequest("nothing to change; name a class, parameters or options, such as ?class=SGDClassifier")
+        return json_response(self.endpoint_.configure(given))
+
+    def delete(self) -> Response:
+        """Remove the model, the training data or changed options."""
+        data = read_request(request, self._limits, named_options=("delete",))
+        data.check_options({"_model", "_cache", "_opts", "delete"})
+        if data.fields:
+            raise BadRequest(
+                f"{next(iter(data.fields))!r} cannot be deleted; use ?_model, ?_cache or ?delete=opts&_opts=…"
+            )
+        what = [name for name in ("model", "cache") if f"_{name}" in data.options] + data.options.get("delete", [])
+        if not what:
+            raise BadRequest("nothing to delete; use ?_model, ?_cache, ?delete=model, ?delete=cache or ?delete=opts")
+        options = [name for name in data.options.get("_opts", []) if name]
+        return json_response(self.endpoint_.forget(list(dict.fromkeys(what)), options))
+
+    def _predict(self, data: RequestData) -> Response:
+        data.check_options({"_action", "_output", "_format", *VIEWS})
+        format_ = chosen_format(request, data.option("_format"), PREDICTION_FORMATS)
+        rows = data.rows(self._limits, self.endpoint_.text_columns())
+        return prediction_response(self.endpoint_.predict(rows, data.option("_output")), format_)
+
+    def _score(self, data: RequestData) -> Response:
+        data.check_options({"_action", "_metric", "_target_col"})
+        target = data.option("_target_col")
+        fields = dict(data.fields)
+        if target is None and "target_col" in fields:
+            target = _one("target_col", fields.pop("target_col"))
+        data = RequestData(data.options, fields, data.uploads)
+        rows = data.rows(self._limits, self.endpoint_.text_columns())
+        return json_response(self.endpoint_.score(rows, data.option("_metric"), target))
+
+    def _append(self, data: RequestData) -> Response:
+        data.check_options({"_action"})
+        rows = data.typed_rows(self._limits, self.endpoint_.stored_text_columns())
+        return json_response(self.endpoint_.append(rows))
+
+    def _train(self, data: RequestData) -> Response:
+        data.check_options({"_action", "_model", *TARGET_OPTIONS, "_index_col"})
+        given: dict[str, Any] = dict(data.fields)
+        for name in ("_target_col", "_index_col"):
+            if name in data.options:
+                given[name.removeprefix("_")] = data.options[name]
+        rows = RequestData(uploads=data.uploads).rows(self._limits) if data.uploads else pd.DataFrame()
+        return json_response(self.endpoint_.train(rows, given))
+
+    def _stored_rows(self, data: RequestData) -> Response:
+        data.check_options({*VIEWS, "_format"})
+        format_ = chosen_format(request, data.option("_format"), TABLE_FORMATS)
+        rows = self.endpoint_.stored_rows()
+        if rows.columns.empty and format_ == "h5":
+            raise BadRequest("there is no training data, and HDF5 cannot hold an empty table")
+        return table_response(rows, format_, self.endpoint_.name.replace("/", "-"))
+
+    def _download(self, data: RequestData) -> Response:
+        data.check_options(VIEWS)
+        path = self.endpoint_.model_file()
+        return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=path.name)
+
+
+def _one(name: str, values: list[str]) -> str:
+    if len(set(values)) != 1:
+        raise InvalidParameter(f"{name} takes one value, not {len(values)}")
+    return values[0]

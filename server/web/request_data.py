@@ -1,0 +1,183 @@
+"""A request → options, columns and rows, parsed once at the edge."""
+
+import csv
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+import pandas as pd
+from flask import Request
+
+from server.config import Limits
+from server.errors import BadRequest, InvalidParameter, did_you_mean
+from server.tables.formats import Upload
+from server.tables.reading import read_upload, read_uploads
+from server.tables.unpacking import decoded
+
+FORM = "application/x-www-form-urlencoded"
+IGNORED = frozenset({"_", "_xsrf"})
+CURL_HINT = (
+    "the body is labelled as a form and is no form: curl's -d strips line breaks and NULs, so a file sent that way "
+    "cannot be read; use --data-binary @file with a Content-Type, or -F file=@file"
+)
+
+Fields = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class RequestData:
+    """What a request brought: options (names starting with _), other fields, and uploaded tables."""
+
+    options: Fields = field(default_factory=dict)
+    fields: Fields = field(default_factory=dict)
+    uploads: tuple[Upload, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing but ignored names was sent."""
+        return not (self.options or self.fields or self.uploads)
+
+    def option(self, name: str, default: str | None = None) -> str | None:
+        """The value of a single-valued option.
+
+        Raises:
+            InvalidParameter: it was given more than once with different values.
+        """
+        values = list(dict.fromkeys(self.options.get(name, [])))
+        if len(values) > 1:
+            raise InvalidParameter(f"{name} was given {len(values)} times with different values; give it once")
+        return values[0] if values else default
+
+    def check_options(self, known: Collection[str]) -> None:
+        """Refuse options that this kind of request does not have.
+
+        Raises:
+            InvalidParameter: with the nearest known name.
+        """
+        for name in self.options:
+            if name not in known:
+                hint = did_you_mean(name, known) or f"; known: {', '.join(sorted(known))}"
+                raise InvalidParameter(f"unknown option {name!r}{hint}")
+
+    def rows(self, limits: Limits, text_columns: Collection[str] = ()) -> pd.DataFrame:
+        """The rows sent, as files, as a body, or as fields; an empty frame without columns if there are none.
+
+        Raises:
+            BadRequest: rows came in two ways at once, or cannot be read.
+        """
+        if self.uploads and self.fields:
+            raise BadRequest(
+                f"the rows came both as a table and as fields ({', '.join(self.fields)}); send them in one way"
+            )
+        if self.fields:
+            return rows_of_fields(self.fields)
+        return read_uploads(self.uploads, limits, text_columns)
+
+    def typed_rows(self, limits: Limits, text_columns: Collection[str] = ()) -> pd.DataFrame:
+        """As `rows`, with the cells of fields typed as a CSV's would be: they are to be stored."""
+        if not self.fields or self.uploads:
+            return self.rows(limits, text_columns)
+        rows = rows_of_fields(self.fields)
+        text = StringIO()
+        writer = csv.writer(text)
+        writer.writerow(rows.columns)
+        writer.writerows(rows.itertuples(index=False))
+        return read_upload(Upload(text.getvalue().encode(), "fields.csv"), limits, text_columns)
+
+    def given(self) -> dict[str, Any]:
+        """Fields as names and values for a change of settings; a JSON body's object counts as fields.
+
+        Raises:
+            BadRequest: the body is no JSON object.
+        """
+        given: dict[str, Any] = dict(self.fields)
+        for upload in self.uploads:
+            try:
+                values = orjson.loads(upload.content)
+            except orjson.JSONDecodeError as error:
+                raise BadRequest(f"the body is not valid JSON: {error}") from error
+            if not isinstance(values, dict):
+                raise BadRequest("the body must be a JSON object of names and values")
+            given |= {name: value for name, value in values.items() if name not in IGNORED}
+        return given
+
+
+def rows_of_fields(fields: Fields) -> pd.DataFrame:
+    """Fields given n times make n rows; those given once are repeated.
+
+    Raises:
+        BadRequest: fields given different numbers of times.
+    """
+    count = max(len(values) for values in fields.values())
+    odd = [name for name, values in fields.items() if len(values) not in (1, count)]
+    if odd:
+        lengths = ", ".join(f"{name}: {len(values)}" for name, values in fields.items())
+        raise BadRequest(f"every column needs {count} values, or one for all rows ({lengths})")
+    cells = {name: values if len(values) == count else values * count for name, values in fields.items()}
+    return pd.DataFrame(cells, dtype="str")
+
+
+def read_request(request: Request, limits: Limits, named_options: Iterable[str] = ()) -> RequestData:
+    """Query, form, JSON and files of a request.
+
+    Args:
+        request: Flask's request; nothing has read its body yet.
+        limits: how far a compressed body may grow.
+        named_options: names without an underscore that are options here, not columns.
+
+    Raises:
+        BadRequest: the body is labelled as a form and is none.
+    """
+    pairs = list(request.args.items(multi=True))
+    uploads: Sequence[Upload] = ()
+    if request.mimetype == "multipart/form-data":
+        pairs += list(request.form.items(multi=True))
+        uploads = [
+            Upload(file.read(), file.filename or None, file.mimetype or None)
+            for _, file in request.files.items(multi=True)
+            if file.filename or file.mimetype != "application/octet-stream"
+        ]
+    else:
+        body_pairs, uploads = _body(request, limits)
+        pairs += body_pairs
+    options, fields = _sorted(pairs, set(named_options))
+    return RequestData(options, fields, tuple(upload for upload in uploads if upload.content))
+
+
+def _sorted(pairs: Iterable[tuple[str, str]], named_options: set[str]) -> tuple[Fields, Fields]:
+    options: Fields = {}
+    fields: Fields = {}
+    for name, value in pairs:
+        if name not in IGNORED:
+            place = options if name.startswith("_") or name in named_options else fields
+            place.setdefault(name, []).append(value)
+    return options, fields
+
+
+def _body(request: Request, limits: Limits) -> tuple[list[tuple[str, str]], list[Upload]]:
+    content = request.get_data(cache=False)
+    encoding = request.headers.get("Content-Encoding", "")
+    if encoding and content:
+        content = decoded(content, encoding, limits)
+    if not content.strip():
+        return [], []
+    if request.mimetype != FORM:
+        return [], [Upload(content, None, request.mimetype or None)]
+    if content.lstrip()[:1] in (b"{", b"["):
+        return [], [Upload(content, None, "application/json")]
+    return _form(content), []
+
+
+def _form(content: bytes) -> list[tuple[str, str]]:
+    try:
+        text = content.decode("utf-8")
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=1_000_000)
+    except ValueError as error:
+        raise BadRequest(CURL_HINT) from error
+    # A comma-separated header line is no name of a field.
+    if any("," in name and "\t" not in name and len(name) > 200 for name, _ in pairs):
+        raise BadRequest(CURL_HINT)
+    return pairs

@@ -1,0 +1,101 @@
+"""Answers → responses: JSON, tables in the format asked for, and problem+json (RFC 9457)."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import pandas as pd
+from flask import Request, Response
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+
+from server.config import Limits
+from server.errors import InvalidParameter, NotReady, ServerError, did_you_mean
+from server.service.prediction import Prediction
+from server.tables.writing import CONTENT_TYPES, records, to_json, write_table
+
+logger = logging.getLogger(__name__)
+PREDICTION_FORMATS = ("json", "csv", "xlsx", "parquet", "jsonl")
+TABLE_FORMATS = (*PREDICTION_FORMATS, "h5")
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """The value as JSON; NaN and infinities are null."""
+    return Response(to_json(value), status, content_type="application/json")
+
+
+def chosen_format(request: Request, name: str | None, offered: tuple[str, ...]) -> str:
+    """The format that _format= names, else the best that Accept allows, else JSON.
+
+    Raises:
+        InvalidParameter: an unknown _format.
+    """
+    if name is not None:
+        if name not in offered:
+            hint = did_you_mean(name, offered) or f"; known: {', '.join(offered)}"
+            raise InvalidParameter(f"unknown _format {name!r}{hint}")
+        return name
+    types = {CONTENT_TYPES[format_].split(";")[0]: format_ for format_ in offered}
+    best = request.accept_mimetypes.best_match(list(types), default="application/json")
+    return types[best or "application/json"]
+
+
+def prediction_response(prediction: Prediction, format_: str) -> Response:
+    """Plain values as a JSON list, or as a table of one column named as the target."""
+    if format_ == "json":
+        values = prediction.values if prediction.values is not None else records(prediction.frame)
+        return json_response(values)
+    return table_response(prediction.frame, format_)
+
+
+def table_response(frame: pd.DataFrame, format_: str, filename: str = "data") -> Response:
+    """The rows in the format; those that a browser cannot show come as attachments."""
+    response = Response(write_table(frame, format_), content_type=CONTENT_TYPES[format_])
+    if format_ in ("xlsx", "parquet", "h5"):
+        response.headers.set("Content-Disposition", "attachment", filename=f"{filename}.{format_}")
+    return response
+
+
+def problem(
+    status: int, title: str, detail: str, errors: list[dict[str, str]], headers: Mapping[str, str] | None = None
+) -> Response:
+    """An RFC 9457 problem document."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "errors": errors}
+    response = Response(to_json(body), status, content_type="application/problem+json")
+    response.headers.update(headers or {})
+    return response
+
+
+def error_response(error: Exception, limits: Limits) -> Response:
+    """The response to any exception; what nobody foresaw is logged and told without its inside."""
+    if isinstance(error, ServerError):
+        return _known(error)
+    if isinstance(error, RequestEntityTooLarge):
+        detail = f"the body is larger than {limits.body_mb:g} MiB (server.limits.body_mb)"
+        return problem(413, "Content too large", detail, [])
+    if isinstance(error, HTTPException):
+        return _http(error)
+    logger.error("an unforeseen error", exc_info=error)
+    return problem(500, "Internal server error", "the server failed to answer; its log says why", [])
+
+
+def _known(error: ServerError) -> Response:
+    if error.status >= 500:
+        logger.warning("%s: %s", error.title, error.detail)
+    headers = {}
+    if isinstance(error, NotReady) and error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    errors = [{"pointer": part.pointer, "detail": part.detail} for part in error.problems]
+    return problem(error.status, error.title, error.detail, errors, headers)
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()  # type: ignore[return-value]
+    headers = {}
+    detail = error.description or HTTPStatus(status).phrase
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        detail = f"this URL takes {headers['Allow']}"
+    return problem(status, HTTPStatus(status).phrase, detail, [], headers)
