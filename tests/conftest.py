@@ -1,0 +1,82 @@
+"""config → app → client, all on tmp_path, with trainings run inline."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from server.app import create_app
+from server.config import Config, load_config
+from server.jobs import InlineRunner
+
+ROOT = Path(__file__).parents[1]
+TITANIC_MODEL = {
+    "class": "LogisticRegression",
+    "target_col": "Survived",
+    "exclude": ["PassengerId", "Ticket", "Cabin", "Name"],
+    "cats": ["Embarked", "SibSp", "Parch", "Pclass", "Sex"],
+}
+ROW = {"Sex": "male", "Age": 22, "SibSp": 1, "Parch": 0, "Fare": 7.25, "Pclass": 3, "Embarked": "S"}
+
+
+def write_config(folder: Path, values: dict[str, Any]) -> Path:
+    """A config.yaml in the folder, with the example data beside it."""
+    shutil.copytree(ROOT / "data", folder / "data", dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "*.md"))
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def titanic_endpoint(**kwargs: Any) -> dict[str, Any]:
+    """The titanic endpoint of the guide, with kwargs changed."""
+    values = {"data": {"url": "$YAMLPATH/data/titanic.csv"}, "model": TITANIC_MODEL} | kwargs
+    return {"pattern": "/$YAMLURL/titanic", "handler": "MLHandler", "kwargs": values}
+
+
+def wait_until_ready(client: Any, url: str = "/readyz", seconds: float = 30) -> None:
+    """Ask until the first trainings are over."""
+    deadline = time.monotonic() + seconds
+    while client.get(url).status_code != 200:
+        assert time.monotonic() < deadline, client.get(url).get_data(as_text=True)
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def make_config(tmp_path: Path):
+    """load_config of the given values; the file lies in tmp_path."""
+
+    def make(values: dict[str, Any], environment: dict[str, str] | None = None) -> Config:
+        return load_config(write_config(tmp_path, values), environment or {})
+
+    return make
+
+
+@pytest.fixture
+def make_client(make_config):
+    """A test client for the given endpoints (name → entry), ready unless `wait` is false."""
+
+    def make(url: dict[str, Any], wait: bool = True, **server: Any):
+        app = create_app(make_config({"url": url, "server": server}), InlineRunner())
+        app.testing = False  # errors take another way in testing mode than users see
+        client = app.test_client()
+        if wait:
+            wait_until_ready(client)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def client(make_client):
+    """A client of a server with the guide's titanic endpoint, trained."""
+    return make_client({"titanic": titanic_endpoint()})
+
+
+@pytest.fixture(scope="session")
+def titanic() -> pd.DataFrame:
+    """The 891 passengers."""
+    return pd.read_csv(ROOT / "data" / "titanic.csv")
