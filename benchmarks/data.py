@@ -1,0 +1,62 @@
+"""Rows and configurations for measuring, made from the example data with a fixed seed."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from benchmarks.processes import ROOT
+
+FEATURES = ["Pclass", "Sex", "Age", "SibSp", "Parch", "Fare", "Embarked"]
+MODEL = {
+    "target_col": "Survived",
+    "exclude": ["PassengerId", "Ticket", "Cabin", "Name"],
+    "cats": ["Embarked", "SibSp", "Parch", "Pclass", "Sex"],
+}
+CLASSES = {
+    "linear": ("LogisticRegression", {}),
+    "forest": ("RandomForestClassifier", {"random_state": 0}),
+    "boosting": ("HistGradientBoostingClassifier", {"random_state": 0}),
+    "other": ("SVC", {}),
+}
+
+
+def passengers(count: int, seed: int = 0) -> pd.DataFrame:
+    """Passengers drawn from the Titanic set with ages and fares varied, so that no two requests are alike."""
+    generator = np.random.default_rng(seed)
+    known = pd.read_csv(ROOT / "data" / "titanic.csv")
+    rows = known.iloc[generator.integers(0, len(known), count)].reset_index(drop=True)
+    rows["Fare"] = (rows["Fare"] + generator.uniform(0, 5, count)).round(4)
+    rows["Age"] = (rows["Age"] + generator.integers(0, 3, count)).round(2)
+    rows["PassengerId"] = np.arange(count)
+    return rows
+
+
+def write_config(folder: Path, kinds: list[str], data: Path | None = None, **server: Any) -> Path:
+    """A configuration with one Titanic endpoint per kind of model."""
+    url = {
+        kind: {
+            "pattern": f"/{kind}",
+            "handler": "MLHandler",
+            "kwargs": {
+                "data": {"url": str(data or ROOT / "data" / "titanic.csv")},
+                "model": MODEL | {"class": CLASSES[kind][0], "params": CLASSES[kind][1]},
+            },
+        }
+        for kind in kinds
+    }
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump({"server": server, "url": url}))
+    return path
+
+
+def write_bulk(folder: Path, count: int) -> dict[str, Path]:
+    """The same rows as CSV, JSON records and Parquet."""
+    rows = passengers(count, seed=1)[FEATURES]
+    paths = {name: folder / f"rows.{name}" for name in ("csv", "json", "parquet")}
+    rows.to_csv(paths["csv"], index=False)
+    rows.to_json(paths["json"], orient="records")
+    rows.to_parquet(paths["parquet"], index=False)
+    return paths

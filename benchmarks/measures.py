@@ -1,0 +1,199 @@
+"""Each measure is one figure: a ratio of two things measured in the same run, in turns."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlencode
+
+import pandas as pd
+
+from benchmarks.data import FEATURES, MODEL, passengers, write_bulk, write_config
+from benchmarks.processes import CLIENT_CORE, SERVER_CORE, Server, gunicorn
+
+SINGLE = 300
+TYPES = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
+Figures = dict[str, float]
+
+
+def _serving(folder: Path, kinds: list[str], data: Path | None = None, core: int | None = SERVER_CORE):
+    config = write_config(folder, kinds, data)
+    return gunicorn("wsgi:app", {"RESTIMATOR_CONFIG": str(config)}, ready="/readyz", core=core)
+
+
+def _cpu_per_request(server: Server, paths: list[str]) -> float:
+    before = server.cpu()
+    for path in paths:
+        server.ask("GET", path)
+    return (server.cpu() - before) / len(paths)
+
+
+def one_row(folder: Path, rounds: int) -> Figures:
+    """Requests per CPU second of the empty resource that each kind of model reaches."""
+    kinds = ["linear", "forest", "boosting", "other"]
+    rows = passengers(SINGLE, seed=2)[FEATURES].ffill().bfill().to_dict("records")
+    queries = [urlencode(row) for row in rows]
+    shares: dict[str, list[float]] = {kind: [] for kind in kinds}
+    arguments = ("--worker-class", "gthread", "--threads", "8", "--config", "python:benchmarks.empty_resource")
+    with _serving(folder, kinds) as ours, gunicorn("benchmarks.empty_resource:app", {}, *arguments) as empty:
+        for _ in range(rounds + 1):
+            ceiling = _cpu_per_request(empty, ["/?" + query for query in queries])
+            for kind in kinds:
+                share = ceiling / _cpu_per_request(ours, [f"/{kind}?{query}" for query in queries[: SINGLE // 2]])
+                shares[kind].append(share)
+    return {f"one row, {kind}": statistics.median(values[1:]) for kind, values in shares.items()}
+
+
+def bulk(folder: Path, rounds: int, count: int = 100_000) -> Figures:
+    """CPU of a plain script that reads, predicts and writes / CPU of the server."""
+    files = write_bulk(folder, count)
+    figures = {}
+    with _serving(folder, ["linear"]) as server:
+        model = folder / "models" / "linear" / "model.pkl"
+        for name, path in files.items():
+            content, ratios = path.read_bytes(), []
+            for _ in range(rounds):
+                server.connection.close()  # the server has closed an idle one by now
+                script = _script(model, path)
+                before = server.cpu()
+                for _ in range(3):
+                    server.ask("POST", "/linear", content, {"Content-Type": TYPES[name]})
+                ratios.append(script / ((server.cpu() - before) / 3))
+            figures[f"{count:,} rows as {name.upper()}"] = statistics.median(ratios)
+    return figures
+
+
+def _script(model: Path, rows: Path) -> float:
+    command = [sys.executable, "-m", "benchmarks.plain_script", str(model), str(rows), "4"]
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+    )  # fmt: skip
+    return statistics.median(float(line) for line in run.stdout.split()[1:])
+
+
+def append(folder: Path, rounds: int) -> Figures:
+    """Time of appending 100 rows at 1,000,000 stored rows / at 1,000."""
+    medians = {}
+    body = passengers(100, seed=3).to_csv(index=False).encode()
+    for count in (1_000, 1_000_000):
+        place = folder / str(count)
+        place.mkdir()
+        stored = place / "stored.csv"
+        passengers(count, seed=4).to_csv(stored, index=False)
+        config = write_config(place, ["linear"], stored)
+        text = config.read_text().replace("class: LogisticRegression\n", "")
+        config.write_text(text)
+        with gunicorn("wsgi:app", {"RESTIMATOR_CONFIG": str(config)}, ready="/readyz") as server:
+            times = []
+            for _ in range(10 * rounds):
+                begun = time.perf_counter()
+                server.ask("POST", "/linear?_action=append", body, {"Content-Type": "text/csv"})
+                times.append(time.perf_counter() - begun)
+        medians[count] = statistics.median(times[2:])
+    return {
+        "append of 100 rows at 1 M stored / at 1 k stored": medians[1_000_000] / medians[1_000],
+        "append of 100 rows at 1 M stored, ms": medians[1_000_000] * 1000,
+    }
+
+
+def retrain(folder: Path, rounds: int) -> Figures:
+    """Seconds of a retrain over HTTP − seconds of the same fit in a script."""
+    with _serving(folder, ["linear"], core=None) as server:
+        model = folder / "models" / "linear" / "model.pkl"
+        overheads = []
+        for _ in range(2 * rounds + 1):
+            begun = time.perf_counter()
+            server.ask("POST", "/linear?_action=retrain")
+            taken = time.perf_counter() - begun
+            overheads.append(taken - _fit_in_script(model))
+            server.connection.close()
+    return {"retrain over HTTP − the same fit in a script, s": statistics.median(overheads[1:])}
+
+
+def _fit_in_script(model: Path) -> float:
+    import joblib
+    from sklearn.base import clone
+
+    rows = passengers(891, seed=5)[[*FEATURES, MODEL["target_col"]]].dropna()
+    pipeline = clone(joblib.load(model))
+    begun = time.perf_counter()
+    features = rows[FEATURES]
+    pipeline.fit(features, rows["Survived"]).score(features, rows["Survived"])
+    return time.perf_counter() - begun
+
+
+def latency_while_training(folder: Path, rounds: int) -> Figures:
+    """p99 of predictions while a training runs / without."""
+    rows = folder / "many.csv"
+    passengers(60_000, seed=6).to_csv(rows, index=False)
+    query = urlencode(passengers(1, seed=7)[FEATURES].iloc[0].to_dict())
+    ratios = []
+    with _serving(folder, ["forest"], rows, core=None) as server:
+        other = Server(server.process, server.port, 0)
+        for _ in range(rounds):
+            quiet = _p99(server, f"/forest?{query}", lambda: False, 200)
+            thread = threading.Thread(target=lambda: other.ask("POST", "/forest?_action=retrain"))
+            thread.start()
+            busy = _p99(server, f"/forest?{query}", thread.is_alive, 50)
+            thread.join()
+            ratios.append(busy / quiet)
+    return {"p99 of predictions while a training runs / without": statistics.median(ratios)}
+
+
+def _p99(server: Server, path: str, going_on, least: int) -> float:
+    times: list[float] = []
+    while len(times) < least or going_on():
+        begun = time.perf_counter()
+        server.ask("GET", path)
+        times.append(time.perf_counter() - begun)
+    return pd.Series(times).quantile(0.99)
+
+
+def start_and_memory(folder: Path, rounds: int) -> Figures:
+    """Memory of the Titanic endpoint / of the naive server, one worker each; seconds to the first answer."""
+    rows = passengers(SINGLE, seed=8)[FEATURES].ffill().bfill().to_dict("records")
+    queries = [urlencode(row) for row in rows]
+    with _serving(folder, ["linear"]):
+        pass  # the first start trains; it is not the one to measure
+    model = folder / "models" / "linear" / "model.pkl"
+    ratios, starts = [], []
+    for _ in range(rounds):
+        with _serving(folder, ["linear"]) as ours:
+            our_memory = _peak(ours, [f"/linear?{query}" for query in queries])
+        arguments = ("--worker-class", "gthread", "--threads", "8", "--config", "python:benchmarks.empty_resource")
+        with gunicorn("benchmarks.naive_server:app", {"NAIVE_MODEL": str(model)}, *arguments) as naive:
+            ratios.append(our_memory / _peak(naive, ["/?" + query for query in queries]))
+        starts.append(ours.started)
+    return {
+        "memory, one worker / the naive server": statistics.median(ratios),
+        "start to the first answer, s": statistics.median(starts),
+    }
+
+
+def _peak(server: Server, paths: list[str]) -> float:
+    highest = 0.0
+    for number, path in enumerate(paths):
+        server.ask("GET", path)
+        if number % 50 == 49:
+            highest = max(highest, server.memory())
+    return highest
+
+
+MEASURES = (one_row, bulk, latency_while_training, append, retrain, start_and_memory)
+
+
+def run(measure, rounds: int) -> Figures:
+    """The figures of one measure, in a folder of its own."""
+    os.sched_setaffinity(0, {CLIENT_CORE} if measure not in (retrain, latency_while_training) else {0, 1})
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        try:
+            return measure(folder, rounds)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
