@@ -31,7 +31,6 @@ class Application:
     def load_models(self) -> None:
         """Load what there is: before a fork, so that all workers share its memory."""
         for name, endpoint in self.endpoints.items():
-            endpoint.readiness.retry()
             try:
                 endpoint.served()
             except ModelUnreadable as error:

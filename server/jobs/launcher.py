@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -50,7 +51,7 @@ def serve(address: str, lifeline: int) -> None:
                 _work(asking, listener, lifeline)
             asking.close()
     finally:
-        Path(address).unlink(missing_ok=True)
+        shutil.rmtree(Path(address).parent, ignore_errors=True)
         os._exit(0)
 
 

@@ -20,7 +20,7 @@ from server.service.prediction import Prediction, predicted
 from server.service.readiness import Readiness
 from server.service.recipe import OPTIONS, Recipe, changed
 from server.service.serving import ModelCache, ServedModel
-from server.service.source import fill_once
+from server.service.source import fill_once, is_missing
 from server.service.training import TrainingTask, current_recipe, open_store, prepare, train
 from server.storage.endpoint_store import own
 from server.tables.preparation import unknown_columns
@@ -39,7 +39,6 @@ class Endpoint:
         self._store = open_store(config, name)
         self._models = ModelCache(self._store.model, self.entry.kwargs.model.target_col)
         self.readiness = Readiness(name, self.entry, self._store, self._models, self._start_first_training)
-        self._store.recover()
 
     # -- answers -------------------------------------------------------------------------------------------
 
@@ -162,7 +161,9 @@ class Endpoint:
         if "model" in what and self._forget_model():
             deleted.append("model")
         if "cache" in what:
-            self._fill()
+            # What was never filled must not be filled later: it was deleted.
+            if not is_missing(self.entry.kwargs.data):
+                self._fill()
             with self._store.changing():
                 self._store.data.clear()
             deleted.append("cache")
@@ -244,7 +245,9 @@ class Endpoint:
     # -- the first training ----------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Train if there is data and a class and no model yet, or if the configuration wants a retraining."""
+        """Finish what a death interrupted; train if there is data and a class and no model yet, or a stale one."""
+        self._store.recover()
+        self.readiness.retry()
         stale = self.entry.kwargs.retrain_on_change and bool(self.stale_reasons(self.readiness.served_or_none()))
         if stale or self.readiness.wants_first_training():
             self.readiness.start(retrain=stale)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from server.config import MLHandlerEndpoint
@@ -33,6 +34,7 @@ class Readiness:
         self._train = train
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._created = time.time()
 
     def reason(self) -> str | None:
         """Why predictions cannot be answered; None if they can, or if nothing is configured yet."""
@@ -73,6 +75,9 @@ class Readiness:
             raise NotReady(
                 f"{self._name}: data.url {source.url if source else ''} does not exist, and there is no model yet"
             )
+        path = self._entry.kwargs.model.path
+        if path and not self._entry.model_class and self._entry.kwargs.data is None:
+            raise NotReady(f"{self._name}: model.path {path} does not exist")
         if self.wants_first_training():
             if start and not self._store.training.is_held():
                 self.start()
@@ -106,8 +111,9 @@ class Readiness:
             self._thread.start()
 
     def retry(self) -> None:
-        """Forget that the first training failed: at a start, what was wrong may have been mended."""
-        if self._store.state().get("state") == "failed":
+        """Forget that the first training failed before this start: what was wrong may have been mended."""
+        state = self._store.state()
+        if state.get("state") == "failed" and state.get("at", 0) < self._created:
             self._store.save_state({})
 
     def _run(self, retrain: bool) -> None:
@@ -121,7 +127,7 @@ class Readiness:
 
     def _remember(self, reason: str) -> None:
         try:
-            self._store.save_state({"state": "failed", "reason": reason})
+            self._store.save_state({"state": "failed", "reason": reason, "at": time.time()})
         except (ServerError, OSError):
             logger.exception("%s: the failure could not be written down", self._name)
 

@@ -59,6 +59,9 @@ def current_recipe(
 ) -> Recipe:
     """What would be trained now, or with these settings."""
     entry = config.url[endpoint]
+    model, source = entry.kwargs.model, entry.kwargs.data
+    if model.index_col is None and source is not None:
+        model = model.model_copy(update={"index_col": source.index_col})
 
     def existing() -> tuple[str, dict[str, Any]] | None:
         served = models.current()
@@ -69,7 +72,7 @@ def current_recipe(
             settings = store.settings()
         except ValueError as error:
             raise NotReady(f"config.json of {endpoint} cannot be read: {error}") from error
-    return effective(entry.kwargs.model, entry.model_class, settings, existing)
+    return effective(model, entry.model_class, settings, existing)
 
 
 def train(task: TrainingTask) -> dict[str, Any]:
