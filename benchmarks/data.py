@@ -20,6 +20,7 @@ CLASSES = {
     "forest": ("RandomForestClassifier", {"random_state": 0}),
     "boosting": ("HistGradientBoostingClassifier", {"random_state": 0}),
     "other": ("SVC", {}),
+    "data only": (None, {}),
 }
 
 
@@ -38,7 +39,7 @@ def write_config(folder: Path, kinds: list[str], data: Path | None = None, **ser
     """A configuration with one Titanic endpoint per kind of model."""
     url = {
         kind: {
-            "pattern": f"/{kind}",
+            "pattern": "/" + kind.replace(" ", "-"),
             "handler": "MLHandler",
             "kwargs": {
                 "data": {"url": str(data or ROOT / "data" / "titanic.csv")},

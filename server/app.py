@@ -1,5 +1,6 @@
 """create_app: the one place where things are built."""
 
+import gc
 import logging
 import threading
 
@@ -38,6 +39,9 @@ class Application:
 
     def before_fork(self) -> None:
         """Fork the launcher of trainings while this process has no threads."""
+        # What is there now lives as long as the process: the collector must not touch, and so copy, shared pages.
+        gc.collect()
+        gc.freeze()
         if isinstance(self.runner, ProcessRunner):
             self.runner.fork_launcher()
 

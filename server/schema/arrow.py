@@ -5,7 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
-from server.schema.columns import Column, kind_of
+from server.schema.columns import Column
+from server.schema.conversion import Kind
 
 NULLABLE = {
     pa.int8(): pd.Int64Dtype(),
@@ -17,6 +18,12 @@ NULLABLE = {
     pa.uint32(): pd.Int64Dtype(),
     pa.bool_(): pd.BooleanDtype(),
 }
+KINDS = (
+    (pat.is_boolean, Kind.BOOLEAN),
+    (pat.is_integer, Kind.INTEGER),
+    (pat.is_floating, Kind.NUMBER),
+    (pat.is_timestamp, Kind.DATETIME),
+)
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
@@ -69,10 +76,11 @@ def to_table(frame: pd.DataFrame) -> pa.Table:
 
 def columns_of(schema: pa.Schema) -> list[Column]:
     """The columns of a stored table."""
-    empty = schema.empty_table()
-    return [
-        Column(name=field.name, kind=kind_of(empty.column(field.name).to_pandas(types_mapper=NULLABLE.get)))
-        if not pat.is_nested(field.type)
-        else Column(name=field.name, kind=kind_of(pd.Series([[]])))
-        for field in schema
-    ]
+    return [Column(field.name, _kind_of(field.type)) for field in schema]
+
+
+def _kind_of(kind: pa.DataType) -> Kind:
+    for test, answer in KINDS:
+        if test(kind):
+            return answer
+    return Kind.NESTED if pat.is_nested(kind) else Kind.TEXT

@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
-from pyarrow.dataset import FileSystemDataset
 
 from server.errors import BadRequest, Problem
 from server.schema import Column
@@ -50,7 +49,8 @@ class TrainingData:
 
     def columns(self) -> list[Column]:
         """The stored columns and their kinds; none while there are no rows."""
-        return columns_of(_schema(self._table())) if self.count() else []
+        table = self._table() if self.exists() else None
+        return columns_of(_schema(table)) if table is not None and table.count() else []
 
     def read(self, version: int | None = None) -> pd.DataFrame:
         """All rows, in the order in which they came, of the latest or of an older version."""
@@ -142,6 +142,9 @@ class TrainingData:
 
 def _in_order(table: DeltaTable) -> pa.Table:
     """The rows in the order in which they came; Delta itself gives the newest files first."""
+    # 7 MB that a worker which only predicts never needs.
+    from pyarrow.dataset import FileSystemDataset
+
     actions = pa.table(table.get_add_actions(flatten=True))
     written = dict(zip(actions["path"].to_pylist(), actions["modification_time"].to_pylist(), strict=True))
     dataset = table.to_pyarrow_dataset()

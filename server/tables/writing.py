@@ -13,9 +13,6 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet
 import pyarrow.types as pat
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from server.errors import TooLarge
 from server.schema.arrow import to_table
@@ -98,6 +95,9 @@ def _parquet(frame: pd.DataFrame) -> bytes:
 def _xlsx(frame: pd.DataFrame) -> bytes:
     if len(frame) >= EXCEL_ROWS:
         raise TooLarge(f"an XLSX sheet ends at {EXCEL_ROWS - 1} rows, this has {len(frame)}; ask for _format=csv")
+    # 6 MB that only those who ask for workbooks need.
+    from openpyxl import Workbook
+
     workbook = Workbook(write_only=True)
     sheet = workbook.create_sheet("data")
     table = _flat(frame)
@@ -114,8 +114,11 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _cell(sheet: Any, text: str) -> WriteOnlyCell:
+def _cell(sheet: Any, text: str) -> Any:
     """A text cell: a leading '=' must not become a formula that runs where the sheet is opened."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
     cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", text))
     cell.data_type = "s"
     return cell
