@@ -8,7 +8,7 @@ from flask import Flask
 from threadpoolctl import threadpool_limits
 
 from server.config import Config
-from server.errors import ConfigError, ModelUnreadable, Problem
+from server.errors import ConfigError, ModelUnreadable, Problem, ServerError
 from server.jobs import ProcessRunner, Runner
 from server.service.checks import model_problems
 from server.service.endpoint import Endpoint
@@ -54,7 +54,11 @@ class Application:
         # Requests are parallel already; BLAS threads beside them only wait for one another.
         threadpool_limits(limits=1, user_api="blas")
         for endpoint in self.endpoints.values():
-            endpoint.prepare()
+            try:
+                endpoint.prepare()
+            except (ServerError, OSError) as error:
+                # The other endpoints are not to suffer; this one says so itself when it is asked.
+                logger.error("%s could not be prepared: %s", endpoint.name, error)
 
 
 def create_app(config: Config, runner: Runner | None = None) -> Flask:

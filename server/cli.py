@@ -12,7 +12,11 @@ from flask.cli import AppGroup
 from server.app import Application
 from server.config import Config, ConfigFile
 
-SECRET_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)")
+# In a URL: user:password@, and ?password=… as some database drivers take it.
+SECRETS = (
+    (re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)"), r"\1***\2"),
+    (re.compile(r"([?&;](?:password|passwd|pwd|token|secret|api_?key)=)[^&;\s'\"]+", re.IGNORECASE), r"\1***"),
+)
 config_commands = AppGroup("config", help="The configuration.")
 
 
@@ -49,7 +53,10 @@ def effective_yaml(config: Config) -> str:
         "server": config.server.model_dump(mode="json", by_alias=True),
         "url": {name: entry.model_dump(mode="json", by_alias=True) for name, entry in config.url.items()},
     }
-    return SECRET_IN_URL.sub(r"\1***\2", yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000)
+    for secret, hidden in SECRETS:
+        text = secret.sub(hidden, text)
+    return text
 
 
 def add_commands(app: Flask) -> None:

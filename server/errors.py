@@ -4,6 +4,7 @@ ServerError
 ├── ConfigError                   start-up: the configuration, every mistake with its YAML path
 ├── BadRequest              400   the request's content
 │   ├── InvalidRows         400   cells or columns of the rows sent
+│   ├── NoScore             400   a score that is not defined for this model or these rows
 │   ├── UnknownClass        400   a model class that cannot be had
 │   ├── InvalidParameter    400   a parameter or option that the class does not take
 │   └── UntrainableRows     400   rows from which this class cannot learn
@@ -63,6 +64,12 @@ class InvalidRows(BadRequest):
     """The rows sent have wrong cells or lack columns."""
 
     title = "Invalid rows"
+
+
+class NoScore(BadRequest):
+    """The score is not defined for this model, or for these rows."""
+
+    title = "No score"
 
 
 class UnknownClass(BadRequest):

@@ -48,7 +48,8 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     text = repr(value)
-    return text if len(text) <= 200 else type(value).__name__
+    # An address says nothing, and differs in every process.
+    return type(value).__name__ if len(text) > 200 or " at 0x" in text else text
 
 
 def _summary(value: Any) -> dict[str, Any]:

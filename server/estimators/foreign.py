@@ -22,7 +22,9 @@ def schema_of(model: Any, target: str | None) -> Schema:
     else:
         count = _first_with(model, "n_features_in_")
         names, positional = [f"x{index}" for index in range(int(count or 0))], True
-    features = tuple(known.get(name, Column(name, Kind.ANY if _has_steps(model) else Kind.NUMBER)) for name in names)
+    # scikit-learn's own estimators take numbers; what else a user brought may take text.
+    plain = type(model).__module__.startswith("sklearn.") and not _has_steps(model)
+    features = tuple(known.get(name, Column(name, Kind.NUMBER if plain else Kind.ANY)) for name in names)
     return Schema(features, _target(model, target), positional=positional)
 
 
@@ -49,6 +51,8 @@ def _encoded(model: Any) -> Iterator[tuple[str, Column]]:
     if isinstance(model, Pipeline):
         for _, step in model.steps:
             yield from _encoded(step)
+    elif hasattr(model, "categories_") and hasattr(model, "feature_names_in_"):
+        yield from _columns(model, [str(name) for name in model.feature_names_in_])
     elif isinstance(model, ColumnTransformer) and hasattr(model, "transformers_"):
         for _, transformer, columns in model.transformers_:
             if isinstance(transformer, str) or not isinstance(columns, (list, np.ndarray)):

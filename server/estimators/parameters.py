@@ -1,9 +1,8 @@
 """Parameters of scikit-learn classes: from text to the right type, checked by the class's own constraints."""
 
-import ast
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,34 +11,13 @@ from sklearn.utils._param_validation import make_constraint
 
 from server.errors import InvalidParameter, UnknownClass, did_you_mean
 from server.estimators.catalogue import find_class
+from server.estimators.literals import candidates, fits_json, literal
+from server.estimators.renamed import RENAMED_PARAMETERS, RENAMED_VALUES
 
 logger = logging.getLogger(__name__)
 
-# Values and names that scikit-learn has renamed; (class or None for all, parameter) → old → new.
-RENAMED_VALUES: dict[tuple[str | None, str], dict[Any, Any]] = {
-    ("SGDClassifier", "loss"): {"log": "log_loss", "squared_loss": "squared_error"},
-    ("SGDRegressor", "loss"): {"squared_loss": "squared_error"},
-    ("GradientBoostingClassifier", "loss"): {"deviance": "log_loss"},
-    ("GradientBoostingRegressor", "loss"): {"ls": "squared_error", "lad": "absolute_error"},
-    ("HistGradientBoostingClassifier", "loss"): {
-        "auto": "log_loss",
-        "binary_crossentropy": "log_loss",
-        "categorical_crossentropy": "log_loss",
-    },
-    ("HistGradientBoostingRegressor", "loss"): {
-        "least_squares": "squared_error",
-        "least_absolute_deviation": "absolute_error",
-    },
-    ("AdaBoostRegressor", "loss"): {},
-    ("RANSACRegressor", "loss"): {"absolute_loss": "absolute_error", "squared_loss": "squared_error"},
-    ("KMeans", "algorithm"): {"auto": "lloyd", "full": "lloyd"},
-    ("BisectingKMeans", "algorithm"): {"auto": "lloyd", "full": "lloyd"},
-    ("FastICA", "whiten"): {True: "arbitrary-variance"},
-    (None, "criterion"): {"mse": "squared_error", "mae": "absolute_error"},
-    (None, "penalty"): {"none": None},
-    (None, "learning_rate"): {"none": "constant"},
-}
-RENAMED_PARAMETERS = {"base_estimator": "estimator", "n_iter": "max_iter", "sparse": "sparse_output"}
+MOST_NESTED = 5
+NESTED_FORM = 'a model within a model is given as the name of its class or as {"class": …, "params": {…}}'
 NESTED = ("estimator", "final_estimator", "regressor", "classifier", "base_estimator")
 # Without these the class could not answer for new rows.
 DEFAULTS: dict[str, dict[str, Any]] = {"LocalOutlierFactor": {"novelty": True}}
@@ -52,7 +30,7 @@ def parameter_names(cls: type) -> list[str]:
     return [name for name in inspect.signature(cls).parameters if name not in ("args", "kwargs")]
 
 
-def check_parameters(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+def check_parameters(cls: type, given: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     """The parameters in plain values of the right types.
 
     Raises:
@@ -65,7 +43,7 @@ def check_parameters(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
         if name not in known:
             hint = did_you_mean(name, known) or f"; it takes {', '.join(known)}"
             raise InvalidParameter(f"{cls.__name__} has no parameter {name!r}{hint}")
-        checked[name] = _checked(cls, name, value)
+        checked[name] = _checked(cls, name, value, depth)
     return checked
 
 
@@ -85,13 +63,14 @@ def _current_name(name: str, known: list[str]) -> str:
     return renamed if name not in known and renamed in known else name
 
 
-def _checked(cls: type, name: str, value: Any) -> Any:
-    value = _renamed(cls, name, value)
+def _checked(cls: type, name: str, value: Any, depth: int) -> Any:
     if name in NESTED or name == "estimators":
-        return _nested_plain(value)
+        return _nested_plain(value, depth)
     accepts = _acceptor(cls, name)
-    for candidate in _candidates(value):
+    for candidate in candidates(_renamed(cls, name, value)):
         if accepts(candidate):
+            if not fits_json(candidate):
+                raise InvalidParameter(f"the parameter {name!r} of {cls.__name__} takes numbers of up to 64 bits")
             return candidate
     raise InvalidParameter(f"the parameter {name!r} of {cls.__name__} must be {_demand(cls, name)}, not {value!r}")
 
@@ -138,72 +117,35 @@ def _demand(cls: type, name: str) -> str:
     return " or ".join(str(constraint) for constraint in constraints)
 
 
-def _candidates(value: Any) -> Iterator[Any]:
-    """The values that this one may stand for, the likeliest first."""
-    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-        yield from _sequences([next(_candidates(item)) for item in value])
-    if isinstance(value, dict):
-        # The keys of class_weight are labels; in JSON every key is text.
-        yield {next(_candidates(key)): weight for key, weight in value.items()}
-    if not isinstance(value, str):
-        yield value
-        yield from _converted(value)
-        return
-    text = value.strip()
-    words = {"none": None, "null": None, "true": True, "false": False}
-    if text.lower() in words:
-        yield words[text.lower()]
-    for kind in (int, float):
-        try:
-            number = kind(text)
-        except ValueError:
-            continue
-        yield number
-        yield from _converted(number)
-    if text[:1] in ("(", "[", "{"):
-        literal = _literal(text)
-        if literal is not None:
-            yield from _candidates(literal)
-    yield value
+def _nested_plain(value: Any, depth: int = 0) -> Any:
+    """A parameter that is itself an estimator, as {"class", "params"}; a list of them for `estimators`.
 
-
-def _converted(value: Any) -> Iterator[Any]:
-    if isinstance(value, float) and value.is_integer():
-        yield int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value in (0, 1):
-        yield bool(value)
-    if isinstance(value, (list, tuple)):
-        yield from _sequences(list(value))
-
-
-def _sequences(value: list[Any]) -> Iterator[Any]:
-    yield tuple(value)
-    yield value
-
-
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-
-
-def _nested_plain(value: Any) -> Any:
-    """A parameter that is itself an estimator, as {"class", "params"}; a list of them for `estimators`."""
-    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
-        value = _literal(value.strip())
-    if value is None or (isinstance(value, str) and value.lower() in ("none", "null", "")):
-        return None
-    if isinstance(value, (list, tuple)):
-        return [_nested_plain(item) for item in value]
+    Raises:
+        InvalidParameter: it is none of this, or nested too deeply.
+    """
     if isinstance(value, str):
-        value = {"class": value}
-    if not isinstance(value, Mapping) or "class" not in value or set(value) - {"class", "params"}:
-        raise InvalidParameter(
-            'a model within a model is given as the name of its class or as {"class": …, "params": {…}}'
-        )
+        text = value.strip()
+        if text.lower() in ("none", "null", ""):
+            return None
+        value = literal(text) if text[:1] in ("[", "{", "(") else {"class": text}
+        if value is None:
+            raise InvalidParameter(f"{text[:60]!r} is neither JSON nor the name of a class")
+    if value is None:
+        return None
+    if depth > MOST_NESTED:
+        raise InvalidParameter(f"models can be nested {MOST_NESTED} deep")
+    if isinstance(value, (list, tuple)):
+        items = [_nested_plain(item, depth + 1) for item in value]
+        if None in items:
+            raise InvalidParameter("a list of models cannot hold null")
+        return items
+    params = value.get("params") or {} if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping) or set(value) - {"class", "params"} or "class" not in value:
+        raise InvalidParameter(NESTED_FORM)
+    if not isinstance(params, Mapping):
+        raise InvalidParameter(NESTED_FORM)
     cls = find_class(str(value["class"]))
-    return {"class": cls.__name__, "params": check_parameters(cls, value.get("params") or {})}
+    return {"class": cls.__name__, "params": check_parameters(cls, params, depth + 1)}
 
 
 def build(cls: type, params: Mapping[str, Any]) -> Any:

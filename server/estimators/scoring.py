@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from server.errors import BadRequest, did_you_mean
+from server.errors import BadRequest, NoScore, did_you_mean
 from server.estimators.base import ModelKind
 
+COMPARING = (ModelKind.CLASSIFIER, ModelKind.REGRESSOR, ModelKind.OUTLIER_DETECTOR)
 # For kinds whose classes often have no score of their own.
 FALLBACK = {ModelKind.CLUSTERER: "adjusted_rand_score", ModelKind.OUTLIER_DETECTOR: "accuracy"}
 
@@ -32,16 +33,17 @@ def score_of(
     """A finite score.
 
     Raises:
-        BadRequest: the metric is unknown, or cannot be had for this model and these rows.
+        NoScore: the model has none, there is no target to compare with, or it is undefined.
+        BadRequest: the metric is unknown, or fails for this model and these rows.
     """
     check_metric(metric)
     name = type(model[-1] if hasattr(model, "steps") else model).__name__
     if metric is None and not hasattr(model, "score"):
         metric = FALLBACK.get(kind)
         if metric is None or target is None:
-            raise BadRequest(f"{name} has no score of its own; name a _metric, and give a target column")
-    if target is None and (metric is not None or kind in (ModelKind.CLASSIFIER, ModelKind.REGRESSOR)):
-        raise BadRequest(f"{metric or 'the score'} compares with a target, and there is no target column")
+            raise NoScore(f"{name} has no score of its own; name a _metric, and give a target column")
+    if target is None and (metric is not None or kind in COMPARING):
+        raise NoScore(f"{metric or 'the score'} compares with a target, and there is no target column")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -49,5 +51,5 @@ def score_of(
     except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
         raise BadRequest(f"{metric or 'the score'} cannot be had for {name} on these rows: {error}") from error
     if not math.isfinite(value):
-        raise BadRequest(f"{metric or 'the score'} is undefined for these rows (too few of them, or all alike)")
+        raise NoScore(f"{metric or 'the score'} is undefined for these rows (too few of them, or all alike)")
     return value

@@ -57,8 +57,10 @@ class TabularEstimator(Estimator):
         self._check_target(target)
         try:
             self.model.fit(features, target)
-        except (ValueError, TypeError, np.linalg.LinAlgError) as error:
+        except (ValueError, TypeError, OverflowError, np.linalg.LinAlgError) as error:
             raise UntrainableRows(f"{self.class_name} cannot be trained on these rows: {error}") from error
+        if not _is_model(self.model):
+            raise UntrainableRows(f"{self.class_name} has no predict and no transform with these parameters")
 
     def _check_target(self, target: np.ndarray | None) -> None:
         if self.kind in (ModelKind.CLASSIFIER, ModelKind.REGRESSOR) and target is None:
@@ -109,7 +111,7 @@ class TabularEstimator(Estimator):
                 model = joblib.load(path)
         except Exception as error:  # noqa: BLE001 - a pickle can fail in any way
             raise ModelUnreadable(f"{path.name} cannot be unpickled: {type(error).__name__}: {error}") from error
-        if isinstance(model, type) or not (hasattr(model, "predict") or hasattr(model, "transform")):
+        if isinstance(model, type) or not _is_model(model):
             raise ModelUnreadable(
                 f"{path.name} holds a {type(model).__name__}, which is no model (no predict, no transform)"
             )
@@ -133,3 +135,8 @@ class TabularEstimator(Estimator):
         if len(names) != array.shape[1]:
             names = [f"{self.class_name.lower()}{index}" for index in range(array.shape[1])]
         return pd.DataFrame(array, columns=names)
+
+
+def _is_model(model: Any) -> bool:
+    """Whether it answers for rows; whether it has `predict` may depend on its parameters."""
+    return hasattr(model, "predict") or hasattr(model, "transform")

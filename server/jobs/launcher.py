@@ -112,7 +112,3 @@ def main() -> None:
     for module in modules:
         importlib.import_module(module)
     serve(address, int(lifeline))
-
-
-if __name__ == "__main__":
-    main()

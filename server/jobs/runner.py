@@ -18,6 +18,7 @@ from server.jobs import launcher
 
 logger = logging.getLogger(__name__)
 START_TIMEOUT = 120.0
+PREFIX = "restimator-"
 
 
 class Runner(Protocol):
@@ -49,6 +50,7 @@ class ProcessRunner:
         self._owner = os.getpid()
         self._address: str | None = None
         self._lifeline: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def fork_launcher(self) -> None:
         """Fork the launcher from this process, which must not have threads yet."""
@@ -96,8 +98,11 @@ class ProcessRunner:
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         }
-        command = [sys.executable, "-m", "server.jobs.launcher", address, str(read_end), *self._modules]
-        process = subprocess.Popen(command, pass_fds=[read_end], env=environment, stdin=subprocess.DEVNULL)
+        start = "from server.jobs.launcher import main; main()"
+        command = [sys.executable, "-c", start, address, str(read_end), *self._modules]
+        process = self._process = subprocess.Popen(
+            command, pass_fds=[read_end], env=environment, stdin=subprocess.DEVNULL
+        )
         os.close(read_end)
         deadline = time.monotonic() + START_TIMEOUT
         while not Path(address).exists():
@@ -106,16 +111,33 @@ class ProcessRunner:
             time.sleep(0.01)
 
     def _new_address(self) -> tuple[str, int]:
+        self.close()
+        _sweep()
         # Another user must not be able to connect: what arrives there is unpickled.
-        folder = tempfile.mkdtemp(prefix="restimator-")
+        folder = tempfile.mkdtemp(prefix=PREFIX)
         read_end, self._lifeline = os.pipe()
         self._address = str(Path(folder) / "launcher.sock")
         self._owner = os.getpid()
         return self._address, read_end
 
     def close(self) -> None:
-        """Let the launcher end, if this process started it."""
-        if self._lifeline is not None and self._owner == os.getpid():
-            os.close(self._lifeline)
+        """Let go of the launcher; it ends when nobody holds it any more."""
+        if self._lifeline is None:
+            return
+        os.close(self._lifeline)
+        if self._owner == os.getpid():
             shutil.rmtree(Path(self._address or "").parent, ignore_errors=True)
-            self._lifeline = self._address = None
+            if self._process is not None:
+                self._process.wait(START_TIMEOUT)
+        self._lifeline = self._address = self._process = None
+
+
+def _sweep() -> None:
+    """Remove the sockets of launchers that were killed together with their servers."""
+    for address in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/launcher.sock"):
+        try:
+            Client(str(address), "AF_UNIX").close()
+        except ConnectionRefusedError:
+            shutil.rmtree(address.parent, ignore_errors=True)
+        except OSError:
+            continue

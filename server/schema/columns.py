@@ -161,7 +161,8 @@ class Schema:
         return pd.DataFrame(cells, columns=[column.name for column in columns], index=index)
 
     def _by_position(self, rows: pd.DataFrame) -> pd.DataFrame:
-        if self.positional and len(rows.columns) == len(self.features):
+        unnamed = self.positional and set(rows.columns) != set(self.names)
+        if unnamed and len(rows.columns) == len(self.features):
             return rows.set_axis(self.names, axis=1)
         return rows
 

@@ -51,7 +51,7 @@ class Endpoint:
         """
         return predicted(self._served(), rows, output or self.entry.kwargs.output, self._target_name())
 
-    def score(self, rows: pd.DataFrame, metric: str | None, target: str | None) -> dict[str, float]:
+    def score(self, rows: pd.DataFrame | None, metric: str | None, target: str | None) -> dict[str, float]:
         """The model's score on the rows, or without any on the stored training data.
 
         Raises:
@@ -59,14 +59,13 @@ class Endpoint:
         """
         check_metric(metric)
         served = self._served()
-        posted = not rows.columns.empty
-        if posted and rows.empty:
-            raise BadRequest("there are no rows to score")
-        if not posted:
+        if rows is None:
             stored = self.stored_rows()
             if stored.empty:
                 raise BadRequest("there are no rows to score: post some, or append training data first")
             rows = prepare(stored, self._recipe().options, self.name)
+        if rows.empty:
+            raise BadRequest("there are no rows to score")
         schema = self._scored_schema(served, rows, target)
         features = schema.parse_features(rows)
         values = schema.parse_target(rows) if schema.target else None
@@ -113,7 +112,7 @@ class Endpoint:
         with self._store.changing():
             return {"rows": self._store.data.append(rows), "appended": len(rows)}
 
-    def train(self, rows: pd.DataFrame, given: Mapping[str, Any]) -> dict[str, Any]:
+    def train(self, rows: pd.DataFrame | None, given: Mapping[str, Any]) -> dict[str, Any]:
         """Train on the rows, which become the training data, or without any on the stored ones.
 
         Options and parameters given apply to this training, and are kept if it succeeds.
@@ -128,7 +127,7 @@ class Endpoint:
             recipe = current_recipe(self.config, self.name, self._store, self._models, settings)
         recipe.find_class(self.config.server.classes)
         task = TrainingTask(self.name, self.config, uuid.uuid4().hex, dict(given))
-        if not rows.columns.empty:
+        if rows is not None:
             if rows.empty:
                 raise UntrainableRows("there are no rows to train on")
             self._store.stage_rows(task.run, rows)
@@ -210,7 +209,7 @@ class Endpoint:
     def describe(self) -> dict[str, Any]:
         """Options, class and parameters, learned attributes, and whether the configuration has changed since."""
         recipe = self._recipe()
-        served = self._models.current()
+        served = self.readiness.served_or_none()
         return {
             "opts": recipe.options.to_dict(),
             "params": {"class": recipe.class_name, "params": recipe.params},
@@ -272,7 +271,7 @@ class Endpoint:
         return current_recipe(self.config, self.name, self._store, self._models)
 
     def _described(self, recipe: Recipe) -> dict[str, Any]:
-        return described(recipe, self._models.current(), self.config.server.classes)
+        return described(recipe, self.readiness.served_or_none(), self.config.server.classes)
 
     def _fill(self) -> None:
         fill_once(self._store, self.entry.kwargs.data, self.config.server.limits)

@@ -75,7 +75,7 @@ def fill_once(store: EndpointStore, source: DataSource | None, limits: Limits) -
 def _taken_over(store: EndpointStore) -> pd.DataFrame | None:
     try:
         rows = read_gramex_data(store.folder)
-    except (OSError, KeyError, ValueError, AssertionError) as error:
+    except Exception as error:  # noqa: BLE001 - the HDF5 library fails in many ways of its own
         raise NotReady(f"data.h5 in {store.folder.name} cannot be taken over: {error}") from error
     if rows is not None:
         logger.info("%s: took over %d rows of data.h5", store.folder.name, len(rows))

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from server.config import Config
-from server.errors import BadRequest, InvalidRows, NotReady, UntrainableRows, did_you_mean
+from server.errors import BadRequest, InvalidRows, ModelUnreadable, NoScore, NotReady, UntrainableRows, did_you_mean
 from server.estimators.base import ModelKind
 from server.estimators.pipeline import is_categorical
 from server.estimators.tabular import TabularEstimator
@@ -22,7 +22,6 @@ from server.service.recipe import Options, Recipe, changed, effective
 from server.service.serving import ModelCache, versions
 from server.service.source import fill_once, fingerprint, refill
 from server.storage.endpoint_store import EndpointStore, own
-from server.storage.model_store import seal
 from server.tables.preparation import select_columns, select_rows, unknown_columns
 
 logger = logging.getLogger(__name__)
@@ -64,7 +63,10 @@ def current_recipe(
         model = model.model_copy(update={"index_col": source.index_col})
 
     def existing() -> tuple[str, dict[str, Any]] | None:
-        served = models.current()
+        try:
+            served = models.current()
+        except ModelUnreadable:
+            return None
         return (served.estimator.class_name, served.estimator.parameters()) if served else None
 
     if settings is None:
@@ -113,9 +115,8 @@ def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
     rows, data_version = _rows(task, store)
     prepared = prepare(rows, recipe.options, task.endpoint)
     estimator, schema, answer = fit(prepared, recipe, allowed)
-    path = store.stage(task.run) / "model.pkl"
-    estimator.save(path)
-    seal(path, _facts(task, recipe, schema, answer, len(prepared), data_version, time.monotonic() - started))
+    facts = _facts(task, recipe, schema, answer, len(prepared), data_version, time.monotonic() - started)
+    store.stage_model(task.run, estimator.save, facts)
     store.publish(task.run, change if task.given else None)
     logger.info("%s: trained %s on %d rows", task.endpoint, estimator.class_name, len(prepared))
     return answer
@@ -215,13 +216,20 @@ def _no_target(rows: pd.DataFrame, options: Options, class_name: str) -> str:
 
 
 def _answer(estimator: TabularEstimator, features: pd.DataFrame, target: np.ndarray | None) -> dict[str, Any]:
-    if estimator.kind is not ModelKind.TRANSFORMER:
-        try:
+    """What the training answers; a model that cannot even answer for its own rows is not published."""
+    try:
+        if estimator.kind is not ModelKind.TRANSFORMER:
             return {"score": estimator.score(features, target)}
-        except BadRequest:
-            if estimator.kind in (ModelKind.CLASSIFIER, ModelKind.REGRESSOR):
-                # R² of a single row is undefined, and yet the model is trained.
-                return {"score": None}
+    except NoScore:
+        if estimator.kind in (ModelKind.CLASSIFIER, ModelKind.REGRESSOR):
+            # R² of a single row is undefined, and yet the model is trained.
+            return {"score": None}
+    except BadRequest as error:
+        raise UntrainableRows(f"{estimator.class_name} cannot predict the rows it learned: {error.detail}") from error
+    try:
+        estimator.predict(features)
+    except InvalidRows as error:
+        raise UntrainableRows(f"{estimator.class_name} cannot predict the rows it learned: {error.detail}") from error
     return estimator.attributes()
 
 

@@ -1,5 +1,6 @@
 """Everything of one endpoint that survives a restart, and the one way in which a training changes it."""
 
+import contextlib
 import logging
 import shutil
 import time
@@ -81,9 +82,15 @@ class EndpointStore:
         path = self.folder / "staging" / run / "rows.parquet"
         return to_frame(pyarrow.parquet.read_table(path)) if path.exists() else None
 
+    def stage_model(self, run: str, save: Callable[[Path], None], facts: dict[str, Any]) -> None:
+        """Keep the trained model until it is published."""
+        with room_on_disk(self.model.path.parent):
+            self.model.stage(run, save, facts)
+
     def discard(self, run: str) -> None:
         """Forget what a training staged."""
         shutil.rmtree(self.folder / "staging" / run, ignore_errors=True)
+        self.model.discard(run)
 
     def discard_unpublished(self, run: str) -> None:
         """Forget what was staged, unless its publication has begun."""
@@ -93,7 +100,7 @@ class EndpointStore:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Hold `change`, with everything that was begun before finished, and say clearly when the disk is full."""
-        with self.change.held(), room_on_disk(self.folder):
+        with room_on_disk(self.folder), self.change.held():
             # Whoever wrote this journal held `change` until the end, or is dead.
             if self._journal.exists():
                 self._finish()
@@ -121,7 +128,7 @@ class EndpointStore:
         if self._journal.exists():
             with self.changing():
                 pass
-        if (self.folder / "staging").is_dir():
+        if (self.folder / "staging").is_dir() or self.model.leftovers():
             with self.training.held(wait=False) as alone:
                 if alone:
                     self._clear_staging()
@@ -144,22 +151,21 @@ class EndpointStore:
     def _apply(self, run: str) -> None:
         """Each step may have been done before; doing it again changes nothing."""
         self._publish_rows(run)
-        for name, publish in (("model.pkl", self.model.publish), ("config.json", self._publish_settings)):
-            staged = self.folder / "staging" / run / name
-            if staged.exists():
-                publish(staged)
+        self.model.publish(run)
+        settings = self.folder / "staging" / run / "config.json"
+        if settings.exists():
+            move_whole(settings, self._settings)
         self.save_state({})
         self._journal.unlink(missing_ok=True)
         self.discard(run)
 
-    def _publish_settings(self, staged: Path) -> None:
-        move_whole(staged, self._settings)
-
     def _clear_staging(self) -> None:
         folder = self.folder / "staging"
-        for left in folder.iterdir() if folder.is_dir() else ():
-            if time.time() - left.stat().st_mtime > STALE_STAGING:
-                shutil.rmtree(left, ignore_errors=True)
+        runs = list(folder.iterdir()) if folder.is_dir() else []
+        for left in runs + self.model.leftovers():
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > STALE_STAGING:
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def read_gramex_data(folder: Path) -> pd.DataFrame | None:

@@ -5,10 +5,10 @@ opcode, so joblib.load never sees the rest; the facts are read without unpicklin
 unit: pickle, schema, options and run cannot come apart.
 """
 
-import errno
 import json
 import os
-import shutil
+from collections.abc import Callable
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from server.storage.files import move_whole
 MAGIC = b"RESTIMATOR-MODEL"
 MOST_FACTS = 64 * 2**20
 
-Signature = tuple[int, int, int]
+Signature = tuple[int, int, int, int]
 
 
 class ModelStore:
@@ -32,7 +32,7 @@ class ModelStore:
             status = os.stat(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
     def facts(self) -> dict[str, Any] | None:
         """What this server recorded with the model; None for a file that it did not write."""
@@ -41,18 +41,28 @@ class ModelStore:
         except FileNotFoundError:
             return None
 
-    def publish(self, staged: Path) -> None:
-        """Let the staged file serve: one step, for every worker."""
+    def staged(self, run: str) -> Path:
+        """Where a run's model waits: beside the serving one, so that publishing needs no space and is one step."""
+        return self.path.with_name(f".{self.path.name}.{run}")
+
+    def stage(self, run: str, save: Callable[[Path], None], facts: dict[str, Any]) -> None:
+        """Write and seal a run's model."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            move_whole(staged, self.path)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            beside = self.path.with_name(f".{self.path.name}.staged")
-            shutil.copyfile(staged, beside)
-            move_whole(beside, self.path)
-            staged.unlink()
+        save(self.staged(run))
+        seal(self.staged(run), facts)
+
+    def publish(self, run: str) -> None:
+        """Let the run's model serve, for every worker at its next request; done before, this does nothing."""
+        if self.staged(run).exists():
+            move_whole(self.staged(run), self.path)
+
+    def discard(self, run: str) -> None:
+        """Forget a run's model."""
+        self.staged(run).unlink(missing_ok=True)
+
+    def leftovers(self) -> list[Path]:
+        """Models that wait to be published, or that nobody will publish any more."""
+        return list(self.path.parent.glob(f".{escape(self.path.name)}.*"))
 
     def delete(self) -> bool:
         """Remove the model; whether there was one."""

@@ -1,6 +1,8 @@
 """Uploads and files → one DataFrame."""
 
+import csv
 from collections.abc import Collection, Iterable
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -104,3 +106,12 @@ def read_file(path: Path, limits: Limits, text_columns: Collection[str] = ()) ->
     """
     unlimited = limits.model_copy(update={"rows": 2**40, "columns": 2**31, "unpacked_mb": 2**40})
     return read_upload(Upload(path.read_bytes(), path.name), unlimited, text_columns)
+
+
+def type_cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of text with each column typed as it would be in a CSV file."""
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(rows.columns)
+    writer.writerows(rows.itertuples(index=False))
+    return to_frame(read_csv(text.getvalue().encode(), "the fields", (), ","))

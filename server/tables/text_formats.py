@@ -43,7 +43,10 @@ def read_csv(content: bytes, what: str, text_columns: Collection[str], delimiter
     content = decode_text(content, what)
     if not content.strip():
         return pa.table({})
-    header = _header(content, delimiter)
+    if not content.endswith((b"\n", b"\r")):
+        # Arrow takes a lone header without a line's end for an empty file.
+        content += b"\n"
+    header = _header(content)
     delimiter = delimiter or _delimiter(header)
     names = next(csv.reader([header], delimiter=delimiter))
     types = {name: pa.string() for name in names if name in text_columns}
@@ -71,7 +74,7 @@ def _parse_csv(content: bytes, what: str, delimiter: str, types: dict[str, pa.Da
         raise BadRequest(f"{what} is not a regular CSV table: {error}") from error
 
 
-def _header(content: bytes, delimiter: str | None) -> str:
+def _header(content: bytes) -> str:
     """The first record, which may span lines when quoted."""
     text = content.lstrip(b"\r\n")
     end = 0

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
 from flask import Response, request, send_file
 from flask_restful import Resource
 
@@ -113,7 +112,7 @@ class MLHandlerResource(Resource):
         if target is None and "target_col" in fields:
             target = _one("target_col", fields.pop("target_col"))
         data = RequestData(data.options, fields, data.uploads)
-        rows = data.rows(self._limits, self.endpoint_.text_columns())
+        rows = data.rows(self._limits, self.endpoint_.text_columns()) if data.has_rows else None
         return json_response(self.endpoint_.score(rows, data.option("_metric"), target))
 
     def _append(self, data: RequestData) -> Response:
@@ -127,7 +126,7 @@ class MLHandlerResource(Resource):
         for name in ("_target_col", "_index_col"):
             if name in data.options:
                 given[name.removeprefix("_")] = data.options[name]
-        rows = RequestData(uploads=data.uploads).rows(self._limits) if data.uploads else pd.DataFrame()
+        rows = RequestData(uploads=data.uploads).rows(self._limits) if data.uploads else None
         return json_response(self.endpoint_.train(rows, given))
 
     def _stored_rows(self, data: RequestData) -> Response:

@@ -1,22 +1,22 @@
 """A request → options, columns and rows, parsed once at the edge."""
 
-import csv
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 import pandas as pd
 from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from server.config import Limits
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.tables.formats import Upload
-from server.tables.reading import read_upload, read_uploads
+from server.tables.reading import read_uploads, type_cells
 from server.tables.unpacking import decoded
 
+DELIMITERS = (",", ";", "\t")
 FORM = "application/x-www-form-urlencoded"
 IGNORED = frozenset({"_", "_xsrf"})
 CURL_HINT = (
@@ -62,6 +62,11 @@ class RequestData:
                 hint = did_you_mean(name, known) or f"; known: {', '.join(sorted(known))}"
                 raise InvalidParameter(f"unknown option {name!r}{hint}")
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether a table or fields were sent, be they empty."""
+        return bool(self.uploads or self.fields)
+
     def rows(self, limits: Limits, text_columns: Collection[str] = ()) -> pd.DataFrame:
         """The rows sent, as files, as a body, or as fields; an empty frame without columns if there are none.
 
@@ -80,12 +85,7 @@ class RequestData:
         """As `rows`, with the cells of fields typed as a CSV's would be: they are to be stored."""
         if not self.fields or self.uploads:
             return self.rows(limits, text_columns)
-        rows = rows_of_fields(self.fields)
-        text = StringIO()
-        writer = csv.writer(text)
-        writer.writerow(rows.columns)
-        writer.writerows(rows.itertuples(index=False))
-        return read_upload(Upload(text.getvalue().encode(), "fields.csv"), limits, text_columns)
+        return type_cells(rows_of_fields(self.fields))
 
     def given(self) -> dict[str, Any]:
         """Fields as names and values for a change of settings; a JSON body's object counts as fields.
@@ -144,7 +144,7 @@ def read_request(request: Request, limits: Limits, named_options: Iterable[str] 
         body_pairs, uploads = _body(request, limits)
         pairs += body_pairs
     options, fields = _sorted(pairs, set(named_options))
-    return RequestData(options, fields, tuple(upload for upload in uploads if upload.content))
+    return RequestData(options, fields, tuple(uploads))
 
 
 def _sorted(pairs: Iterable[tuple[str, str]], named_options: set[str]) -> tuple[Fields, Fields]:
@@ -159,6 +159,10 @@ def _sorted(pairs: Iterable[tuple[str, str]], named_options: set[str]) -> tuple[
 
 def _body(request: Request, limits: Limits) -> tuple[list[tuple[str, str]], list[Upload]]:
     content = request.get_data(cache=False)
+    most = request.max_content_length
+    if request.content_length is None and most is not None and len(content) >= most:
+        # A chunked body is cut off at the limit without a word.
+        raise RequestEntityTooLarge
     encoding = request.headers.get("Content-Encoding", "")
     if encoding and content:
         content = decoded(content, encoding, limits)
@@ -177,7 +181,7 @@ def _form(content: bytes) -> list[tuple[str, str]]:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=1_000_000)
     except ValueError as error:
         raise BadRequest(CURL_HINT) from error
-    # A comma-separated header line is no name of a field.
-    if any("," in name and "\t" not in name and len(name) > 200 for name, _ in pairs):
+    # The name of a field is no line of a table.
+    if any(max(map(name.count, DELIMITERS)) >= 2 for name, _ in pairs):
         raise BadRequest(CURL_HINT)
     return pairs

@@ -1,0 +1,112 @@
+"""Model classes by name: scikit-learn's for everybody, others only if the configuration allows them."""
+
+import pytest
+
+from server.errors import UnknownClass
+from server.estimators.catalogue import find_class, kind_of_model
+
+BLANK = {"pattern": "/blank", "handler": "MLHandler"}
+OUTSIDE = "tests.estimators.outside.Nearest"
+
+
+@pytest.mark.parametrize("name", ["LogisticRegression", "PCA", "SVC"])
+def test_a_class_of_scikit_learn_is_found_by_its_name(name):
+    assert find_class(name).__name__ == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "os.system",
+        "os",
+        "sys",
+        "warnings",
+        "np",
+        "__import__",
+        "__builtins__",
+        "__class__",
+        "_BaseNB",
+        "Parallel",
+        "Integral",
+        "make_pipeline",
+        "ClassifierMixin",
+        "BaseEstimator",
+        "BaseSearchCV",
+        "KFold",
+        "sklearn.linear_model.LogisticRegression",
+        "linear_model.LogisticRegression",
+        OUTSIDE,
+        "../LogisticRegression",
+        "LogisticRegression()",
+        "Logistic Regression",
+        "logisticregression",
+        "LogisticRegression\n",
+        "",
+        " ",
+        "ＳＶＣ",
+    ],
+)
+def test_what_is_no_estimator_of_scikit_learn_is_refused(name):
+    with pytest.raises(UnknownClass):
+        find_class(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("logisticregression", "'LogisticRegression'"),
+        ("LogisticRegresion", "'LogisticRegression'"),
+        ("pca", "'PCA'"),
+        ("sklearn.linear_model.LogisticRegression", "'LogisticRegression'"),
+    ],
+)
+def test_the_nearest_names_are_suggested(name, near):
+    with pytest.raises(UnknownClass, match=f"did you mean .*{near}"):
+        find_class(name)
+
+
+@pytest.mark.parametrize("name", ["SARIMAX", "NER", "SentimentAnalysis"])
+def test_a_class_of_a_later_release_says_so(name):
+    with pytest.raises(UnknownClass, match="not part of this release"):
+        find_class(name)
+
+
+@pytest.mark.parametrize("name", [OUTSIDE, "Nearest"])
+def test_an_allowed_class_goes_by_its_path_or_its_last_name(name):
+    assert find_class(name, [OUTSIDE]).__name__ == "Nearest"
+
+
+@pytest.mark.parametrize("path", ["no.such.Thing", "tests.estimators.outside.Nothing"])
+def test_an_allowed_class_that_cannot_be_imported_is_told(path):
+    with pytest.raises(UnknownClass, match=r"server\.classes cannot be imported"):
+        find_class(path, [path])
+
+
+def test_a_request_cannot_name_an_allowed_class(make_client):
+    client = make_client({"blank": BLANK}, classes=[OUTSIDE])
+    assert client.put("/blank", query_string={"class": OUTSIDE}).status_code == 400
+    assert client.put("/blank?class=Nearest").status_code == 400
+
+
+def test_the_configuration_can_name_an_allowed_class(make_client):
+    url = {"own": BLANK | {"pattern": "/own", "kwargs": {"model": {"class": OUTSIDE, "target_col": "y"}}}}
+    client = make_client(url, classes=[OUTSIDE])
+    rows = [{"a": 0, "y": "low"}, {"a": 1, "y": "low"}, {"a": 9, "y": "high"}]
+    assert client.post("/own?_action=train", json=rows).status_code == 200
+    assert client.get("/own?a=8&a=0.2").get_json() == ["high", "low"]
+    assert client.put("/own", query_string={"class": OUTSIDE, "scale": "2"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("LogisticRegression", "classifier"),
+        ("Ridge", "regressor"),
+        ("KMeans", "clusterer"),
+        ("IsolationForest", "outlier detector"),
+        ("PCA", "transformer"),
+        ("GaussianMixture", "model"),
+    ],
+)
+def test_the_kind_says_what_a_model_does(name, kind):
+    assert kind_of_model(find_class(name)()) == kind
