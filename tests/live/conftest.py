@@ -1,0 +1,126 @@
+"""A real gunicorn with two workers on a free port, as users run it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.conftest import ROOT, titanic_endpoint, write_config
+
+
+class LiveServer:
+    """gunicorn as a process group of its own; `kill` is kill -9 of all of it."""
+
+    def __init__(self, config: Path, log: Path, workers: int = 2) -> None:
+        self.config, self.log, self.workers = config, log, workers
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, ready: bool = True) -> None:
+        environment = os.environ | {
+            "RESTIMATOR_CONFIG": str(self.config),
+            "RESTIMATOR_BIND": f"127.0.0.1:{self.port}",
+            "WEB_CONCURRENCY": str(self.workers),
+        }
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "wsgi:app"],
+                cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self.wait("/readyz" if ready else "/healthz")
+
+    def wait(self, path: str, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                if requests.get(self.url + path, timeout=10).status_code == 200:
+                    return
+            except requests.ConnectionError:
+                pass
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def restart(self, ready: bool = True) -> None:
+        self.stop()
+        self.start(ready)
+
+    def processes(self) -> dict[int, int]:
+        """Process id → parent's, of everything that the server started and that runs."""
+        found = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                state, parent, group = path.read_text().rpartition(")")[2].split()[:3]
+            except OSError:
+                continue
+            if int(group) == self.process.pid and state != "Z":
+                found[int(path.parent.name)] = int(parent)
+        return found
+
+    def trainings(self) -> list[int]:
+        """The processes that train: neither gunicorn's master nor its children."""
+        return [pid for pid, parent in self.processes().items() if self.process.pid not in (pid, parent)]
+
+    def wait_for_trainings(self, count: int, seconds: float = 20) -> list[int]:
+        deadline = time.monotonic() + seconds
+        while len(running := self.trainings()) != count:
+            assert time.monotonic() < deadline, running
+            time.sleep(0.01)
+        return running
+
+
+@pytest.fixture
+def make_live(tmp_path: Path) -> Iterator[Any]:
+    """A running server for the given endpoints (name → entry)."""
+    servers = []
+
+    def make(url: dict[str, Any], ready: bool = True, **server: Any) -> LiveServer:
+        live = LiveServer(write_config(tmp_path, {"url": url, "server": server}), tmp_path / "server.log")
+        servers.append(live)
+        live.start(ready)
+        return live
+
+    yield make
+    for live in servers:
+        live.stop()
+
+
+@pytest.fixture
+def live(make_live) -> LiveServer:
+    """The guide's titanic endpoint, trained, behind two workers."""
+    return make_live({"titanic": titanic_endpoint()})
+
+
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory) -> Iterator[LiveServer]:
+    """As `live`, one for a whole module: only for requests that change nothing."""
+    folder = tmp_path_factory.mktemp("reading")
+    server = LiveServer(write_config(folder, {"url": {"titanic": titanic_endpoint()}}), folder / "server.log")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,65 @@
+"""A client that no test changes, and what `nothing changes` compares."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from server.app import create_app
+from server.config import load_config
+from server.jobs import InlineRunner
+from tests.conftest import ROW, titanic_endpoint, wait_until_ready, write_config
+
+FORM = "application/x-www-form-urlencoded"
+URL = "/titanic"
+
+
+def build(folder: Path, url: dict[str, Any], **server: Any) -> Any:
+    """A client of a server that outlives a test; the titanic endpoint among its endpoints is trained."""
+    app = create_app(load_config(write_config(folder, {"url": url, "server": server}), {}), InlineRunner())
+    client = app.test_client()
+    wait_until_ready(client, f"{URL}?{urlencode(ROW)}")
+    return client
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory):
+    """The guide's titanic endpoint, trained once; only for requests that change nothing."""
+    return build(tmp_path_factory.mktemp("reader"), {"titanic": titanic_endpoint()})
+
+
+def state_of(client: Any, url: str = URL) -> dict[str, Any]:
+    """Everything that a failed request must leave as it was."""
+    answers = {view: client.get(f"{url}?{view}") for view in ("_params", "_model", "_cache")}
+    answers["predictions"] = client.get(url, query_string=ROW)
+    return {name: (answer.status_code, answer.get_data()) for name, answer in answers.items()}
+
+
+@pytest.fixture
+def unchanged():
+    """`with unchanged(client):` fails if parameters, training data or predictions differ afterwards."""
+
+    @contextmanager
+    def check(client: Any, url: str = URL) -> Iterator[None]:
+        before = state_of(client, url)
+        yield
+        assert state_of(client, url) == before
+
+    return check
+
+
+def assert_problem(answer: Any, status: int, *words: str) -> dict[str, Any]:
+    """An RFC 9457 document of this status whose sentences hold the words; answers the document."""
+    assert answer.status_code == status, answer.get_data(as_text=True)
+    assert answer.content_type == "application/problem+json"
+    document = json.loads(answer.get_data())
+    said = document["detail"] + "".join(part["pointer"] + part["detail"] for part in document["errors"])
+    for word in words:
+        assert word.lower() in said.lower()
+    assert "Traceback" not in said
+    assert 'File "' not in said
+    return document
