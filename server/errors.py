@@ -111,6 +111,11 @@ class TooLarge(ServerError):
     title = "Content too large"
 
 
+def too_large_unpacked(what: str, limit_mb: float) -> TooLarge:
+    """The error for contents that grow beyond the limit."""
+    return TooLarge(f"{what} grows beyond {limit_mb:g} MiB when it is unpacked (server.limits.unpacked_mb)")
+
+
 class StorageFull(TooLarge):
     """The disk has no room; nothing was changed."""
 

@@ -25,6 +25,8 @@ IGNORED_KWARGS = frozenset(
         "handlers", "ext", "priority", "login_url", "prompt", "default", "function",
     }
 )  # fmt: skip
+# What the server keeps in models_dir beside the endpoints' folders.
+OWN_FILES = frozenset({"mlruns", "mlflow.db", "server.db"})
 IGNORED_KEYS = frozenset({"priority", "service", "note"})
 logger = logging.getLogger(__name__)
 
@@ -58,9 +60,9 @@ def load_config(path: str | Path | None = None, environment: Mapping[str, str] |
     environment = os.environ if environment is None else environment
     file = Path(path or environment.get("RESTIMATOR_CONFIG") or DEFAULT).absolute()
     raw = _read(file)
-    raw["server"] = merged(raw.get("server") or {}, settings_from(environment))
     problems: list[Problem] = []
     warnings: list[str] = []
+    raw["server"] = merged(raw.get("server") or {}, settings_from(environment, problems))
     expanded = _expanded(raw, file.parent, environment, problems)
     _check_shape(expanded, problems)
     _drop_foreign_keys(expanded["url"], problems, warnings)
@@ -75,21 +77,26 @@ def load_config(path: str | Path | None = None, environment: Mapping[str, str] |
     return config
 
 
+MERGE = "tag:yaml.org,2002:merge"
+
+
 class _UniqueKeys(yaml.SafeLoader):
     """YAML lets a later key replace an earlier one silently; here that is an error."""
 
 
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    seen: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        if key_node.tag == MERGE:
+            continue
         key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, (str, int, float, bool)):
             raise yaml.constructor.ConstructorError(None, None, "a key must be plain text", key_node.start_mark)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
-        seen[key] = loader.construct_object(value_node, deep=True)
-    return seen
+        seen.add(key)
+    # Merge keys (<<) come first in the flattened mapping, and the mapping's own keys win.
+    return loader.construct_mapping(node, deep=True)
 
 
 _UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
@@ -236,8 +243,8 @@ def _check_names(config: Config) -> None:
     patterns: dict[str, str] = {}
     folders: dict[str, str] = {}
     for name, entry in config.url.items():
-        if not name.strip() or folder_name(name) in {".", ".."} or "\0" in name:
-            problems.append(Problem(f"url.{name}", "this cannot be the name of an endpoint"))
+        if not name.strip() or folder_name(name) in {".", "..", *OWN_FILES} or "\0" in name:
+            problems.append(Problem(f"url.{name}", f"{name!r} cannot be the name of an endpoint"))
         if entry.pattern in patterns:
             problems.append(
                 Problem(f"url.{name}.pattern", f"{entry.pattern} is already the pattern of {patterns[entry.pattern]!r}")

@@ -11,7 +11,12 @@ from server.errors import Problem, did_you_mean
 
 def problems_of(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[Problem]:
     """One problem per error; the path is written with dots, as in `url.titanic.kwargs.model.clas`."""
-    return [_problem(model, error) for error in errors]
+    problems: dict[str, Problem] = {}
+    for error in errors:
+        problem = _problem(model, error)
+        # A union reports one error per branch; one sentence is enough.
+        problems.setdefault(problem.pointer, problem)
+    return list(problems.values())
 
 
 def _problem(model: type[BaseModel], error: ErrorDetails) -> Problem:

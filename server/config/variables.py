@@ -35,7 +35,7 @@ def expand(value: Any, variables: Mapping[str, str], path: str, problems: list[P
     return VARIABLE.sub(replaced, value)
 
 
-def settings_from(environment: Mapping[str, str]) -> dict[str, Any]:
+def settings_from(environment: Mapping[str, str], problems: list[Problem]) -> dict[str, Any]:
     """The server section that RESTIMATOR_SERVER__<KEY> variables describe, nested keys joined by __."""
     section: dict[str, Any] = {}
     for name in sorted(environment):
@@ -45,7 +45,14 @@ def settings_from(environment: Mapping[str, str]) -> dict[str, Any]:
         place = section
         for parent in parents:
             place = place.setdefault(parent, {})
-        place[last] = yaml.safe_load(environment[name])
+            if not isinstance(place, dict):
+                problems.append(Problem(f"server.{parent}", f"{PREFIX}{parent.upper()} and {name} exclude each other"))
+                place = {}
+        try:
+            place[last] = yaml.safe_load(environment[name])
+        except yaml.YAMLError as error:
+            reason = getattr(error, "problem", None) or error
+            problems.append(Problem(".".join(["server", *parents, last]), f"{name} holds no YAML value: {reason}"))
     return section
 
 

@@ -50,10 +50,13 @@ def normalise(table: pa.Table) -> pa.Table:
     arrays = []
     for column in table.columns:
         target = _plain_type(column.type)
-        if pat.is_timestamp(column.type) and column.type.tz:
-            column = pc.cast(column, pa.timestamp("us", "UTC"), safe=False)
-        # Nanoseconds below the microsecond are beyond what any door can send in text.
-        arrays.append(column if column.type == target else pc.cast(column, target, safe=not pat.is_temporal(target)))
+        if pat.is_timestamp(column.type):
+            # Nanoseconds below the microsecond are beyond what any door can send in text.
+            if column.type.unit == "ns":
+                column = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
+            column = pc.cast(column, pa.timestamp("us", "UTC" if column.type.tz else None))
+            column = column.cast(pa.int64()).cast(target)
+        arrays.append(column if column.type == target else pc.cast(column, target))
     return pa.Table.from_arrays(arrays, names=table.column_names)
 
 

@@ -191,19 +191,22 @@ class Schema:
         if name not in rows.columns:
             near = did_you_mean(name, rows.columns)
             raise InvalidRows(f"the target column {name!r} is missing{near}", [Problem(f"/{_escape(name)}", "missing")])
-        absent = np.flatnonzero(rows[name].isna().to_numpy())
-        _raise(
-            InvalidRows, [Problem(f"/{row}/{_escape(name)}", f"the target {name} is missing") for row in absent[:20]]
-        )
-        values, problems = _convert(self.target, rows[name], FOR_ESTIMATOR)
+        cells = rows[name]
+        if self.target.kind is Kind.INTEGER and pd.api.types.is_integer_dtype(cells.dtype) and not cells.hasnans:
+            return cells.to_numpy(dtype=np.int64)  # exact also where a float is not
+        values, problems = _convert(self.target, cells, FOR_ESTIMATOR)
         _raise(InvalidRows, problems)
+        absent = np.flatnonzero(pd.isna(values))[:20]
+        _raise(InvalidRows, [Problem(f"/{row}/{_escape(name)}", f"the target {name} is missing") for row in absent])
         return target_values(self.target.kind, values)
 
 
 def target_values(kind: Kind, values: np.ndarray) -> np.ndarray:
     """Target values in the type that predictions are answered in: int64, bool, float64 or text."""
     types = {Kind.INTEGER: np.int64, Kind.BOOLEAN: np.bool_}
-    return values.astype(types[kind]) if kind in types else values
+    if kind not in types or (values != np.round(values)).any():
+        return values
+    return values.astype(types[kind])
 
 
 def conform(rows: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:

@@ -2,12 +2,20 @@
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 BOOLEAN_TEXT = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
+# Ten digits and more are epoch milliseconds; fewer may be a date such as 20260131.
+EPOCH = re.compile(r"\s*-?\d{10,}\s*$")
+# The years 1 to 9999, as far as text can name them.
+FARTHEST = 253_402_300_799_000
+# Beyond this, a float no longer tells one integer from the next.
+EXACT = 2**53
 MIDNIGHT = re.compile(r"[T ]00:00:00(\.0+)?$")
 
 
@@ -97,7 +105,7 @@ def texts(cells: pd.Series) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(cells.dtype):
         return _datetime_texts(cells)
     values = cells.map(_cell_text, na_action="ignore").astype(object)
-    return values.where(cells.notna(), np.nan).to_numpy(dtype=object)
+    return values.where(cells.notna() & (values != ""), np.nan).to_numpy(dtype=object)
 
 
 def _datetime_texts(cells: pd.Series) -> np.ndarray:
@@ -109,16 +117,25 @@ def datetimes(cells: pd.Series) -> pd.Series:
     """datetime64 without a zone (UTC where the text names one); integers are epoch milliseconds.
 
     Raises:
-        WrongCells: text that is no ISO 8601 date or time.
+        WrongCells: text that is no ISO 8601 date or time, or a number beyond the calendar.
     """
     if pd.api.types.is_datetime64_any_dtype(cells.dtype):
         moments = cells
     elif pd.api.types.is_numeric_dtype(cells.dtype):
-        moments = pd.Series(pd.to_datetime(numbers(cells), unit="ms"), index=cells.index)
+        moments = _epoch(cells, numbers(cells))
     else:
-        moments = pd.to_datetime(cells.where(~_is_blank(cells)), errors="coerce", format="ISO8601", utc=True)
-        _refuse(cells, moments.isna().to_numpy() & ~_is_blank(cells), "an ISO 8601 date or time")
+        epochs = cells.map(lambda cell: float(cell) if EPOCH.match(str(cell)) else np.nan).astype(np.float64)
+        rest = cells.where(~_is_blank(cells) & epochs.isna().to_numpy())
+        moments = pd.to_datetime(rest, errors="coerce", format="ISO8601", utc=True).dt.tz_convert(None)
+        _refuse(cells, moments.isna().to_numpy() & rest.notna().to_numpy(), "an ISO 8601 date or time")
+        moments = moments.fillna(_epoch(cells, epochs.to_numpy()))
     return moments.dt.tz_convert(None) if getattr(moments.dt, "tz", None) is not None else moments
+
+
+def _epoch(cells: pd.Series, milliseconds: np.ndarray) -> pd.Series:
+    _refuse(cells, np.abs(milliseconds) > FARTHEST, "a time in epoch milliseconds")
+    moments = pd.to_datetime(pd.Series(milliseconds, index=cells.index).round(), unit="ms")
+    return moments.astype("datetime64[us]")
 
 
 def _anything(cells: pd.Series) -> np.ndarray:
@@ -145,12 +162,26 @@ FOR_ESTIMATOR: dict[Kind, Callable[[pd.Series], np.ndarray]] = {
 def _stored_integers(cells: pd.Series) -> pd.Series:
     if pd.api.types.is_integer_dtype(cells.dtype):
         return cells.astype("Int64")
-    values = numbers(cells)
-    _refuse(cells, ~np.isnan(values) & (values != np.round(values)), "a whole number")
-    exact = np.abs(values) <= 2**53
-    if not (exact | np.isnan(values)).all():
-        return pd.Series([None if pd.isna(cell) else int(cell) for cell in cells], dtype="Int64")
-    return pd.Series(values).astype("Int64")
+    whole = [_whole(cell) for cell in cells]
+    blank = _is_blank(cells)
+    _refuse(
+        cells, np.array([number is None for number in whole], dtype=bool) & ~blank, "a whole number of at most 64 bits"
+    )
+    return pd.Series(whole, dtype="Int64")
+
+
+def _whole(cell: Any) -> int | None:
+    """The integer that a cell stands for, exactly; None if it stands for none."""
+    try:
+        value = Decimal(cell.strip() if isinstance(cell, str) else cell)
+    except (ArithmeticError, TypeError, ValueError):
+        return None
+    if isinstance(cell, float) and abs(cell) >= EXACT:
+        return None
+    if not value.is_finite() or value.adjusted() > 20 or value != value.to_integral_value():
+        return None
+    number = int(value)
+    return number if -(2**63) <= number < 2**63 else None
 
 
 # What training data is stored as: pandas' nullable types, exact.

@@ -11,7 +11,8 @@ import pyarrow as pa
 from server.config import Limits
 from server.errors import BadRequest, Problem, TooLarge
 from server.schema.arrow import to_frame
-from server.tables.binary_formats import read_feather, read_parquet, read_workbook
+from server.tables.binary_formats import read_parquet
+from server.tables.confined import read_confined
 from server.tables.formats import Upload, format_of, refuse_unsafe
 from server.tables.text_formats import read_csv, read_json, read_json_lines
 from server.tables.unpacking import gunzip
@@ -41,7 +42,7 @@ def read_upload(upload: Upload, limits: Limits, text_columns: Collection[str] = 
     _check_size(table, upload.label, limits)
     try:
         return to_frame(table)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OverflowError, UnicodeError) as error:
         raise BadRequest(f"{upload.label} holds a value that cannot be read: {error}") from error
 
 
@@ -50,13 +51,13 @@ def _read(upload: Upload, name: str, limits: Limits, text_columns: Collection[st
     readers = {
         "csv": lambda: read_csv(content, what, text_columns, None),
         "tsv": lambda: read_csv(content, what, text_columns, "\t"),
-        "json": lambda: read_json(content, what),
-        "jsonl": lambda: read_json_lines(content, what),
-        "xlsx": lambda: read_workbook(content, limits, what),
-        "xls": lambda: read_workbook(content, limits, what),
-        "ods": lambda: read_workbook(content, limits, what),
+        "json": lambda: read_json(content, what, limits),
+        "jsonl": lambda: read_json_lines(content, what, limits),
+        "xlsx": lambda: read_confined(content, "workbook", limits, what),
+        "xls": lambda: read_confined(content, "workbook", limits, what),
+        "ods": lambda: read_confined(content, "workbook", limits, what),
         "parquet": lambda: read_parquet(content, limits, what),
-        "feather": lambda: read_feather(content, limits, what),
+        "feather": lambda: read_confined(content, "feather", limits, what),
     }
     return readers[name]()
 

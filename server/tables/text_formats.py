@@ -1,7 +1,7 @@
 """CSV, TSV, JSON and JSON lines."""
 
-import csv
 import json
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -10,8 +10,11 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.types as pat
 
-from server.errors import BadRequest
+from server.config import Limits
+from server.errors import BadRequest, TooLarge
 
+QUOTED = re.compile(r'"[^"]*"')
+MOST_HEADER = 1 << 20
 DELIMITERS = (",", ";", "\t", "|")
 MISSING = ["", "#N/A", "#NA", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "<NA>", "-nan", "-NaN"]
 
@@ -46,25 +49,32 @@ def read_csv(content: bytes, what: str, text_columns: Collection[str], delimiter
     if not content.endswith((b"\n", b"\r")):
         # Arrow takes a lone header without a line's end for an empty file.
         content += b"\n"
-    header = _header(content)
-    delimiter = delimiter or _delimiter(header)
-    names = next(csv.reader([header], delimiter=delimiter))
-    types = {name: pa.string() for name in names if name in text_columns}
+    delimiter = delimiter or _delimiter(_header(content))
+    types = dict.fromkeys(text_columns, pa.string())
     table = _parse_csv(content, what, delimiter, types)
+    if table.num_columns == 1:
+        # Where there is one column, an empty line is a row with an empty cell.
+        table = _parse_csv(content.rstrip(b"\r\n") + b"\n", what, delimiter, types, empty_lines=True)
     moments = [field.name for field in table.schema if pat.is_temporal(field.type)]
     if moments:
         # A date in text stays the text it was, as in JSON, which has no dates either.
-        table = _parse_csv(content, what, delimiter, types | dict.fromkeys(moments, pa.string()))
+        table = _parse_csv(
+            content, what, delimiter, types | dict.fromkeys(moments, pa.string()), table.num_columns == 1
+        )
     return table
 
 
-def _parse_csv(content: bytes, what: str, delimiter: str, types: dict[str, pa.DataType]) -> pa.Table:
+def _parse_csv(
+    content: bytes, what: str, delimiter: str, types: dict[str, pa.DataType], empty_lines: bool = False
+) -> pa.Table:
     try:
         return arrow_csv.read_csv(
             pa.BufferReader(content),
             # One thread, so that an error can name its row.
             read_options=arrow_csv.ReadOptions(use_threads=False, block_size=max(1 << 20, len(content) // 64)),
-            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=not empty_lines
+            ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=types, strings_can_be_null=True, null_values=MISSING, true_values=["true", "True", "TRUE"],
                 false_values=["false", "False", "FALSE"],
@@ -75,23 +85,22 @@ def _parse_csv(content: bytes, what: str, delimiter: str, types: dict[str, pa.Da
 
 
 def _header(content: bytes) -> str:
-    """The first record, which may span lines when quoted."""
-    text = content.lstrip(b"\r\n")
+    """The first record, which may span lines when quoted, with quoted names taken out."""
+    text = content.lstrip(b"\r\n")[:MOST_HEADER]
     end = 0
-    for line in text[: 1 << 20].splitlines(keepends=True):
+    for line in text.splitlines(keepends=True):
         end += len(line)
         if text[:end].count(b'"') % 2 == 0:
             break
-    return text[:end].decode("utf-8", errors="replace").rstrip("\r\n")
+    return QUOTED.sub("", text[:end].decode("utf-8", errors="replace"))
 
 
 def _delimiter(header: str) -> str:
-    """The delimiter that splits the header into most fields."""
-    fields = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in DELIMITERS}
-    return max(DELIMITERS, key=lambda mark: fields[mark])
+    """The delimiter that stands most often in the header."""
+    return max(DELIMITERS, key=header.count)
 
 
-def read_json(content: bytes, what: str) -> pa.Table:
+def read_json(content: bytes, what: str, limits: Limits) -> pa.Table:
     """A table from a list of objects, an object of columns, a list of lists, or one object.
 
     JSON lines are understood, too, also when their line breaks were lost on the way.
@@ -103,16 +112,16 @@ def read_json(content: bytes, what: str) -> pa.Table:
     if not content.strip():
         return pa.table({})
     try:
-        return table_from(orjson.loads(content), what)
+        return table_from(orjson.loads(content), what, limits)
     except orjson.JSONDecodeError as error:
         if content.lstrip().startswith(b"{"):
             rows = _json_sequence(content)
             if rows is not None:
-                return table_from(rows, what)
+                return table_from(rows, what, limits)
         raise BadRequest(f"{what} is not valid JSON: {_reason(content, error)}") from error
 
 
-def read_json_lines(content: bytes, what: str) -> pa.Table:
+def read_json_lines(content: bytes, what: str, limits: Limits) -> pa.Table:
     """A table from one JSON object a line.
 
     Raises:
@@ -125,7 +134,7 @@ def read_json_lines(content: bytes, what: str) -> pa.Table:
                 rows.append(orjson.loads(line))
             except orjson.JSONDecodeError as error:
                 raise BadRequest(f"{what}, line {number}, is not valid JSON: {_reason(line, error)}") from error
-    return table_from(rows, what)
+    return table_from(rows, what, limits)
 
 
 def _reason(content: bytes, error: orjson.JSONDecodeError) -> str:
@@ -137,7 +146,7 @@ def _reason(content: bytes, error: orjson.JSONDecodeError) -> str:
 
 def _json_sequence(content: bytes) -> list[Any] | None:
     """The values of JSON texts one after another (RFC 7464 without its separators), or None."""
-    text = content.decode("utf-8")
+    text = content.decode("utf-8").strip()
     decoder = json.JSONDecoder(parse_constant=_no_constant)
     rows, position = [], 0
     try:
@@ -146,7 +155,8 @@ def _json_sequence(content: bytes) -> list[Any] | None:
             rows.append(row)
             while position < len(text) and text[position].isspace():
                 position += 1
-    except (ValueError, RecursionError):
+        orjson.dumps(rows)  # refuses half of a surrogate pair, which Python's parser lets pass
+    except (ValueError, TypeError, RecursionError):
         return None
     return rows if len(rows) > 1 else None
 
@@ -155,27 +165,27 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def table_from(value: Any, what: str) -> pa.Table:
+def table_from(value: Any, what: str, limits: Limits) -> pa.Table:
     """A table from parsed JSON.
 
     Raises:
         BadRequest: the value has no rows and columns.
     """
     if isinstance(value, dict):
-        return _from_object(value, what)
+        return _from_object(value, what, limits)
     if not isinstance(value, list):
         raise BadRequest(f"{what} is a JSON {type(value).__name__}; send a list of objects, one per row")
     if not value:
         return pa.table({})
     if all(type(row) is dict for row in value):
-        return _from_records(value)
+        return _from_records(value, what, limits)
     if all(type(row) is list for row in value):
         return _from_lists(value, what)
     odd = next(index for index, row in enumerate(value) if type(row) is not type(value[0]) or type(row) is not dict)
     raise BadRequest(f"{what}: row {odd + 1} is not an object; send a list of objects, one per row")
 
 
-def _from_object(value: dict[str, Any], what: str) -> pa.Table:
+def _from_object(value: dict[str, Any], what: str, limits: Limits) -> pa.Table:
     cells = list(value.values())
     if cells and all(isinstance(cell, list) for cell in cells):
         lengths = {name: len(cell) for name, cell in value.items()}
@@ -185,17 +195,23 @@ def _from_object(value: dict[str, Any], what: str) -> pa.Table:
     if cells and all(isinstance(cell, dict) for cell in cells):
         keys = list(dict.fromkeys(key for cell in cells for key in cell))
         return pa.table({name: _array([cell.get(key) for key in keys]) for name, cell in value.items()})
-    return _from_records([value]) if value else pa.table({})
+    return _from_records([value], what, limits) if value else pa.table({})
 
 
-def _from_records(rows: Sequence[dict[str, Any]]) -> pa.Table:
+def _from_records(rows: Sequence[dict[str, Any]], what: str, limits: Limits) -> pa.Table:
     first = list(rows[0])
-    if all(len(row) == len(first) for row in rows):
+    if first and all(len(row) == len(first) for row in rows):
         try:
             return pa.table({name: _array([row[name] for row in rows]) for name in first})
         except KeyError:
             pass
-    names = dict.fromkeys(name for row in rows for name in row)
+    names: dict[str, None] = {}
+    for row in rows:
+        names.update(dict.fromkeys(row))
+        if len(names) > limits.columns:
+            raise TooLarge(f"{what} has more than {limits.columns} columns (server.limits.columns)")
+    if not names:
+        raise BadRequest(f"{what}: the rows have no columns")
     return pa.table({name: _array([row.get(name) for row in rows]) for name in names})
 
 
@@ -211,11 +227,11 @@ def _array(cells: Iterable[Any]) -> pa.Array:
     cells = list(cells)
     try:
         array = pa.array(cells)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError):
+    except (pa.ArrowException, OverflowError, TypeError, UnicodeError):
         kinds = {type(cell) for cell in cells if cell is not None}
         if kinds <= {int, float}:
             return pa.array([None if cell is None else float(cell) for cell in cells])
-        return pa.array([cell if cell is None or isinstance(cell, str) else _text(cell) for cell in cells])
+        return pa.array([None if cell is None else _text(cell) for cell in cells])
     # An empty object has no fields to store; its text is kept instead.
     if pat.is_struct(array.type) and array.type.num_fields == 0:
         return pa.array([None if cell is None else _text(cell) for cell in cells])
@@ -223,6 +239,8 @@ def _array(cells: Iterable[Any]) -> pa.Array:
 
 
 def _text(cell: Any) -> str:
+    if isinstance(cell, str):
+        return cell
     if isinstance(cell, (list, dict)):
         return orjson.dumps(cell).decode()
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)

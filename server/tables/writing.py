@@ -1,5 +1,6 @@
 """DataFrame → bytes in the format a client asked for."""
 
+import re
 import tempfile
 from collections.abc import Callable
 from io import BytesIO
@@ -39,18 +40,25 @@ def write_table(frame: pd.DataFrame, name: str) -> bytes:
 
 
 def _default(value: Any) -> Any:
-    if value is pd.NA or value is pd.NaT:
+    if value is pd.NA or value is pd.NaT or (isinstance(value, np.datetime64) and np.isnat(value)):
         return None
     if isinstance(value, (pd.Timestamp, np.datetime64)):
         return pd.Timestamp(value).isoformat()
     if isinstance(value, np.ndarray):
-        return value.tolist()
-    return str(value)
+        return list(value) if value.dtype.kind == "M" else value.tolist()
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def to_json(value: Any) -> bytes:
     """JSON (RFC 8259) of plain and numpy values; NaN, infinities and missing values become null."""
-    return orjson.dumps(value, default=_default, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+    options = orjson.OPT_NON_STR_KEYS
+    # The fast way takes NaT for a moment of the year 1677, or fails on it.
+    if not (isinstance(value, np.ndarray) and value.dtype.kind == "M"):
+        try:
+            return orjson.dumps(value, default=_default, option=options | orjson.OPT_SERIALIZE_NUMPY)
+        except TypeError:
+            pass
+    return orjson.dumps(value, default=_default, option=options)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -81,9 +89,12 @@ def _flat(frame: pd.DataFrame) -> pa.Table:
 
 def _csv(frame: pd.DataFrame) -> bytes:
     moments = [name for name in frame.columns if pd.api.types.is_datetime64_any_dtype(frame[name].dtype)]
+    table = _flat(frame.assign(**{name: texts(frame[name]) for name in moments}))
     sink = BytesIO()
-    arrow_csv.write_csv(_flat(frame.assign(**{name: texts(frame[name]) for name in moments})), sink)
-    return sink.getvalue()
+    arrow_csv.write_csv(table, sink)
+    content = sink.getvalue()
+    # An empty line is no row to most readers; quotes make it one.
+    return re.sub(rb"(?m)^$(?=\n)", b'""', content) if table.num_columns == 1 else content
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
@@ -104,22 +115,27 @@ def _xlsx(frame: pd.DataFrame) -> bytes:
     sheet.append([_cell(sheet, name) for name in table.column_names])
     columns = [column.to_pylist() for column in table.columns]
     for row in zip(*columns, strict=True):
-        sheet.append([_cell(sheet, value) if isinstance(value, str) else _finite(value) for value in row])
+        sheet.append([_cell(sheet, value) if isinstance(value, (str, float)) else value for value in row])
     sink = BytesIO()
     workbook.save(sink)
     return sink.getvalue()
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _cell(sheet: Any, text: str) -> Any:
-    """A text cell: a leading '=' must not become a formula that runs where the sheet is opened."""
+def _cell(sheet: Any, value: str | float) -> Any:
+    """A text cell, which never becomes a formula that runs where the sheet is opened; a number with all digits."""
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", text))
+    if isinstance(value, float):
+        if not np.isfinite(value):
+            return None
+        short = f"{value:.16g}"
+        if float(short) == value:
+            return value
+        cell = WriteOnlyCell(sheet, value=repr(value))
+        cell.data_type = "n"
+        return cell
+    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", value))
     cell.data_type = "s"
     return cell
 
@@ -129,9 +145,13 @@ def _h5(frame: pd.DataFrame) -> bytes:
     for name in plain.columns:
         if isinstance(plain[name].dtype, pd.StringDtype):
             plain[name] = plain[name].astype(object).where(plain[name].notna(), None)
+        elif plain[name].dtype == object:
+            # HDF5 has no truth value for "missing"; numbers have.
+            plain[name] = plain[name].astype("float64")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "data.h5"
-        plain.to_hdf(path, key="data", format="table", index=False)
+        # The format that can be appended to cannot be empty.
+        plain.to_hdf(path, key="data", format="table" if len(plain) else "fixed", index=False)
         return path.read_bytes()
 
 

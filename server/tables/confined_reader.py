@@ -1,0 +1,165 @@
+"""The child of `confined`: reads one file from standard input. It imports little, as it starts for every file."""
+
+import os
+import resource
+import sys
+import zipfile
+from collections.abc import Callable
+from datetime import date, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.ipc
+
+UNREADABLE, GROWS = 3, 4
+# A reader holds the cells twice: its own, and those it hands over.
+COPIES, SPARE = 2, 512 * 2**20
+SECONDS = 300
+
+
+class Grows(Exception):
+    """The table would take more memory than allowed."""
+
+
+class _NoPandas:
+    """pyarrow would import pandas, at 0.3 s, to see whether a list of cells is one of its objects."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ImportError(name)
+
+
+def main() -> None:
+    """The child: arguments are the kind of file and the bytes that its table may take."""
+    name, most = sys.argv[1], int(sys.argv[2])
+    sys.meta_path.insert(0, _NoPandas())
+    content = sys.stdin.buffer.read()
+    read = READERS[name]()
+    _confine(most)
+    try:
+        table = read(content, most)
+        if table.nbytes > most:
+            raise Grows
+        with pyarrow.ipc.new_stream(sys.stdout.buffer, table.schema) as stream:
+            stream.write_table(table)
+        sys.stdout.flush()
+        code = 0
+    except (Grows, MemoryError):
+        code = GROWS
+    except BaseException as error:  # noqa: BLE001 - whatever a damaged file brings about; Rust's panics are BaseExceptions
+        print(f"{type(error).__name__}: {error}".replace("\n", " "), file=sys.stderr)
+        # So the spreadsheet reader says that Python had no memory for a cell.
+        code = GROWS if "PyObject pointer is null" in str(error) else UNREADABLE
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _confine(most: int) -> None:
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    allowed = used + COPIES * most + SPARE
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _workbook_reader() -> Callable[[bytes, int], pa.Table]:
+    from python_calamine import CalamineWorkbook
+
+    def read(content: bytes, most: int) -> pa.Table:
+        if content.startswith(b"PK"):
+            with zipfile.ZipFile(BytesIO(content)) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > most:
+                    raise Grows
+        workbook = CalamineWorkbook.from_object(BytesIO(content))
+        rows = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
+        if not rows:
+            return pa.table({})
+        if not any(cell != "" for cell in rows[0]):
+            raise ValueError("the first row of the first sheet must hold the column names")
+        columns = [_column([row[index] for row in rows[1:]]) for index in range(len(rows[0]))]
+        return pa.Table.from_arrays(columns, names=[_text(cell) for cell in rows[0]])
+
+    return read
+
+
+def _column(cells: list[Any]) -> pa.Array:
+    """Cells as one type: a spreadsheet knows only floats, so whole ones are integers."""
+    cells = [None if cell == "" else cell for cell in cells]
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if kinds == {float} and all(cell is None or (cell.is_integer() and abs(cell) < 2**53) for cell in cells):
+        return pa.array([None if cell is None else int(cell) for cell in cells], pa.int64())
+    if kinds and kinds <= {float, int}:
+        return pa.array([None if cell is None else float(cell) for cell in cells], pa.float64())
+    if kinds == {bool}:
+        return pa.array(cells, pa.bool_())
+    if kinds and kinds <= {date, datetime}:
+        return pa.array([None if cell is None else _moment(cell) for cell in cells], pa.timestamp("us"))
+    return pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
+
+
+def _text(cell: Any) -> str:
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _moment(cell: date) -> datetime:
+    return cell if isinstance(cell, datetime) else datetime(cell.year, cell.month, cell.day)
+
+
+def _feather_reader() -> Callable[[bytes, int], pa.Table]:
+    def read(content: bytes, most: int) -> pa.Table:
+        table = pyarrow.ipc.open_file(pa.BufferReader(content)).read_all()
+        # Offsets in the file may point anywhere; nothing is looked at before they are checked.
+        table.validate(full=True)
+        return decoded(table, most)
+
+    return read
+
+
+def _parquet_reader() -> Callable[[bytes, int], pa.Table]:
+    import pyarrow.parquet
+
+    def read(content: bytes, most: int) -> pa.Table:
+        return decoded(pyarrow.parquet.read_table(pa.BufferReader(content), use_threads=False), most)
+
+    return read
+
+
+def decoded(table: pa.Table, most: int) -> pa.Table:
+    """The table with dictionaries written out, measured before that is done.
+
+    Raises:
+        Grows: it would take more than `most` bytes.
+    """
+    size = sum(_size(column) for column in table.columns)
+    if size > most:
+        raise Grows
+    for index, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            plain = field.type.value_type
+            table = table.set_column(index, pa.field(field.name, plain), table.column(index).cast(plain))
+    return table
+
+
+def _size(column: pa.ChunkedArray) -> int:
+    """Bytes of a column with its dictionary written out, eight a cell at least."""
+    size = 8 * len(column)
+    if not pa.types.is_dictionary(column.type):
+        return max(size, column.nbytes)
+    import pyarrow.compute as pc
+
+    for chunk in column.chunks:
+        values = chunk.dictionary
+        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type) or pa.types.is_binary(values.type):
+            size += pc.sum(pc.take(pc.binary_length(values), chunk.indices)).as_py() or 0
+        else:
+            size += len(chunk) * (values.nbytes // max(1, len(values)))
+    return size
+
+
+READERS: dict[str, Callable[[], Callable[[bytes, int], pa.Table]]] = {
+    "workbook": _workbook_reader,
+    "feather": _feather_reader,
+    "parquet": _parquet_reader,
+}

@@ -1,0 +1,226 @@
+"""A small body must not become a large memory."""
+
+import gzip
+import struct
+import time
+import tracemalloc
+import zipfile
+import zlib
+from contextlib import contextmanager, suppress
+from io import BytesIO
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pytest
+
+from server.config import Limits
+from server.errors import BadRequest, ServerError, TooLarge, UnsupportedFormat
+from server.tables.formats import Upload
+from server.tables.reading import read_upload
+from server.tables.unpacking import decoded, gunzip
+from tests.tables.samples import XLS, feather, ods, ods_cell, ods_row, parquet, xlsx, zipped
+
+SMALL = Limits(unpacked_mb=1)
+MIB = 2**20
+
+
+def read(content, name, limits=SMALL):
+    return read_upload(Upload(content, f"x.{name}"), limits)
+
+
+@contextmanager
+def memory_below(mib):
+    """Fail when Python's or Arrow's own allocations within the block grow beyond."""
+    default = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(default)
+    pa.set_memory_pool(pool)
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        peak = tracemalloc.get_traced_memory()[1] + pool.max_memory()
+        tracemalloc.stop()
+        pa.set_memory_pool(default)
+    assert peak < mib * MIB, f"{peak / MIB:.0f} MiB"
+
+
+@pytest.mark.parametrize("name", ["csv.gz", "json.gz"])
+def test_a_gzip_bomb_is_413_and_never_unpacked_whole(name):
+    content = gzip.compress(bytes(64 * MIB))
+    with memory_below(8), pytest.raises(TooLarge, match=r"1 MiB.*server\.limits\.unpacked_mb"):
+        read(content, name)
+
+
+def test_a_gzip_within_a_gzip_is_no_way_around():
+    content = gzip.compress(gzip.compress(bytes(64 * MIB)))
+    with memory_below(8), suppress(ServerError):
+        read(content, "csv.gz.gz")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "GZIP", "identity, gzip", "gzip, gzip"])
+def test_an_encoded_body_is_decoded_and_measured(encoding):
+    content, bomb = b"a,b\n1,2\n", bytes(8 * MIB)
+    for _ in range(encoding.lower().count("gzip") + encoding.count("deflate")):
+        pack = zlib.compress if encoding == "deflate" else gzip.compress
+        content, bomb = pack(content), pack(bomb)
+    assert decoded(content, encoding, SMALL) == b"a,b\n1,2\n"
+    with memory_below(8), pytest.raises(TooLarge):
+        decoded(bomb, encoding, SMALL)
+
+
+def test_an_unknown_encoding_is_415():
+    with pytest.raises(UnsupportedFormat, match="br"):
+        decoded(b"x", "br", SMALL)
+
+
+def test_members_of_a_gzip_are_read_one_after_another():
+    assert gunzip(gzip.compress(b"a") + gzip.compress(b"b") + bytes(8), SMALL, "x") == b"ab"
+
+
+def test_many_empty_members_take_time_in_proportion():
+    content = gzip.compress(b"") * 100_000
+    started = time.process_time()
+    with suppress(ServerError):
+        gunzip(content, SMALL, "x")
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("content", [gzip.compress(b"abc")[:-5], gzip.compress(b"abc") + b"x", b"\x1f\x8b", b""])
+def test_a_damaged_gzip_is_400_or_nothing(content):
+    with suppress(BadRequest):
+        assert gunzip(content, SMALL, "x") == b""
+
+
+FAR = "KN20000"  # 300 columns, 20,000 rows: many cells, yet within the limits of rows and columns
+HEAD = '<row r="1"><c r="A1"><v>1</v></c></row>'
+PREFIX = 'xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+FAR_CELLS = {
+    "plain": f'{HEAD}<row r="20000"><c r="{FAR}"><v>3</v></c></row>',
+    "single quotes": f"{HEAD}<row r='20000'><c r='{FAR}'><v>3</v></c></row>",
+    "spaces": f'{HEAD}<row r = "20000"><c r = "{FAR}"><v>3</v></c></row>',
+    "other attributes first": f'{HEAD}<row a="{"x" * 999}" r="20000"><c s=">" r="{FAR}"><v>3</v></c></row>',
+    "small letters": f'{HEAD}<row r="20000"><c r="{FAR.lower()}"><v>3</v></c></row>',
+    "a prefix": f'{HEAD}<row r="20000"><x:c {PREFIX} r="{FAR}"><v>3</v></x:c></row>',
+    "a row with a prefix": f'{HEAD}<x:row {PREFIX} r="20000"><x:c r="{FAR}"><v>3</v></x:c></x:row>',
+    "no references": f'<row r="1">{"<c><v>1</v></c>" * 300}</row><row r="20000"><c><v>3</v></c></row>',
+}
+
+
+@pytest.mark.parametrize("spelling", FAR_CELLS)
+def test_one_far_cell_is_413_however_it_is_written(spelling):
+    with pytest.raises(TooLarge):
+        read(xlsx(FAR_CELLS[spelling]), "xlsx")
+
+
+@pytest.mark.parametrize("cell", ["XFD1048576", "XFD1", "A1048576", "ZZZZ1", "A999999999", "XFD999999999"])
+def test_the_last_cell_of_a_sheet_is_413_with_the_usual_limits(cell):
+    row = int(cell.strip("AZXFD"))
+    with pytest.raises(TooLarge):
+        read(xlsx(f'{HEAD}<row r="{row}"><c r="{cell}"><v>1</v></c></row>'), "xlsx", Limits(rows=100_000))
+
+
+def test_a_shared_text_counts_each_time_it_is_used():
+    cells = "".join(f'<row r="{row}"><c r="A{row}" t="s"><v>0</v></c></row>' for row in range(1, 3000))
+    with pytest.raises(TooLarge):
+        read(xlsx(cells, f"<si><t>{'x' * 100_000}</t></si>"), "xlsx")
+
+
+@pytest.mark.parametrize("name", ["xlsx", "ods"])
+def test_a_zip_bomb_is_413(name):
+    rows = " " * 8 * MIB
+    with memory_below(40), pytest.raises(TooLarge):
+        read(xlsx(rows) if name == "xlsx" else ods(rows), name)
+
+
+def test_a_zip_bomb_in_a_part_that_nobody_reads_is_413():
+    with pytest.raises(TooLarge):
+        read(xlsx(HEAD, **{"xl/media/a.png": bytes(8 * MIB)}), "xlsx")
+
+
+@pytest.mark.parametrize("size", [0, 100, 2**31])
+def test_sizes_that_lie_are_4xx_and_bound_the_memory(size):
+    content = bytearray(xlsx(" " * 64 * MIB))
+    entries = zipfile.ZipFile(BytesIO(content)).infolist()
+    at = content.index(b"PK\x01\x02")
+    for entry in entries:
+        if entry.filename.endswith("sheet1.xml"):
+            struct.pack_into("<I", content, at + 24, size)
+            struct.pack_into("<I", content, entry.header_offset + 22, size)
+        at = content.find(b"PK\x01\x02", at + 4)
+    with memory_below(8), pytest.raises((TooLarge, BadRequest)):
+        read(bytes(content), "xlsx")
+
+
+def test_an_xls_cell_far_away_is_413():
+    content = bytearray(XLS)
+    at = content.index(struct.pack("<HHHH", 0x027E, 10, 1, 0))
+    struct.pack_into("<HH", content, at + 4, 20_000, 250)
+    with pytest.raises(TooLarge):
+        read(bytes(content), "xls")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ods_row(ods_cell(22), 300_000),
+        ods_row(ods_cell(22, 9_000), 30),
+        ods_row(ods_cell(22, 300), 10_000),
+        ods_row(ods_cell("x" * 50_000, 300)),
+        ods_row(ods_cell(None), 300_000) + ods_row(ods_cell(22)),
+        ods_row(ods_cell(None, 5_000) + ods_cell(22)) * 50,
+    ],
+)
+def test_repeats_of_ods_are_counted(rows):
+    with pytest.raises(TooLarge):
+        read(ods(ods_row(ods_cell("a")) + rows), "ods")
+
+
+ONE = pa.array(["x" * 100_000])
+ZEROS = pa.array(np.zeros(2_000_000))
+BOMBS = {
+    "feather, compressed": lambda: feather(pa.table({"a": np.zeros(8_000_000)}), "zstd"),
+    "feather, dictionary": lambda: feather(
+        pa.table({"a": pa.DictionaryArray.from_arrays(pa.array(np.zeros(500, "int8")), ONE)})
+    ),
+    "feather, nulls": lambda: feather(pa.table({str(name): pa.nulls(100_000) for name in range(100)})),
+    "parquet, zeros": lambda: parquet(pa.table({"a": ZEROS})),
+    "parquet, dictionary": lambda: parquet(pa.table({"a": ["x" * 100_000] * 500})),
+    "parquet, list": lambda: parquet(pa.table({"a": pa.ListArray.from_arrays([0, len(ZEROS)], ZEROS)})),
+    "parquet, nulls": lambda: parquet(pa.table({str(name): pa.nulls(100_000) for name in range(100)})),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_columnar_bomb_is_413_and_never_unpacked_whole(kind):
+    content = BOMBS[kind]()
+    assert len(content) < MIB
+    with memory_below(8), pytest.raises(TooLarge, match=r"server\.limits\.unpacked_mb"):
+        read(content, kind.split(",")[0])
+
+
+@pytest.mark.parametrize("writer", [feather, parquet])
+def test_too_many_rows_of_a_columnar_file_are_413(writer):
+    content = writer(pa.table({"a": pa.nulls(3_000_000)}))
+    with memory_below(30), pytest.raises(TooLarge, match=r"server\.limits"):
+        read(content, writer.__name__, Limits(rows=1_000_000))
+
+
+def test_records_with_ever_new_columns_are_refused_before_they_become_a_table():
+    content = orjson.dumps([{f"c{index}": 1} for index in range(8000)])
+    started = time.process_time()
+    with pytest.raises(TooLarge, match=r"server\.limits\.columns"):
+        read(content, "json", Limits(columns=100))
+    assert time.process_time() - started < 1.5
+
+
+def test_a_header_of_too_many_columns_is_refused_before_it_becomes_a_table():
+    content = b",".join(b"c%d" % index for index in range(20_000)) + b"\n"
+    with memory_below(40), pytest.raises(TooLarge, match=r"server\.limits\.columns"):
+        read(content, "csv", Limits(columns=100))
+
+
+@pytest.mark.parametrize("name", ["xlsx", "ods"])
+def test_an_archive_without_its_sheet_is_400(name):
+    with pytest.raises(BadRequest):
+        read(zipped({"a.txt": "a"}), name)
