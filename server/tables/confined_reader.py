@@ -76,6 +76,8 @@ def _workbook_reader() -> Callable[[bytes, int], pa.Table]:
         rows = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
         if not rows:
             return pa.table({})
+        if len(rows) * len(rows[0]) * 8 > most:
+            raise Grows
         if not any(cell != "" for cell in rows[0]):
             raise ValueError("the first row of the first sheet must hold the column names")
         columns = [_column([row[index] for row in rows[1:]]) for index in range(len(rows[0]))]

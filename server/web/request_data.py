@@ -181,7 +181,8 @@ def _form(content: bytes) -> list[tuple[str, str]]:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=1_000_000)
     except ValueError as error:
         raise BadRequest(CURL_HINT) from error
-    # The name of a field is no line of a table.
-    if any(max(map(name.count, DELIMITERS)) >= 2 for name, _ in pairs):
+    # The name of a field is no line of a table, with an equals sign somewhere in it.
+    most = 0 if len(pairs) == 1 else 1
+    if any(max(map(name.count, DELIMITERS)) > most for name, _ in pairs):
         raise BadRequest(CURL_HINT)
     return pairs

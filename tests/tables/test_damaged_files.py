@@ -22,6 +22,8 @@ from server.tables.reading import read_upload
 from server.tables.writing import write_table
 from tests.tables.samples import FILES, feather, ods, ods_cell, ods_row, parquet
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits(unpacked_mb=64)
 CASES = 300
 FRAME = pd.DataFrame(

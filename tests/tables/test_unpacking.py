@@ -21,6 +21,8 @@ from server.tables.reading import read_upload
 from server.tables.unpacking import decoded, gunzip
 from tests.tables.samples import XLS, feather, ods, ods_cell, ods_row, parquet, xlsx, zipped
 
+pytestmark = pytest.mark.slow
+
 SMALL = Limits(unpacked_mb=1)
 MIB = 2**20
 
