@@ -20,7 +20,10 @@ from tests.storage import dying
 from tests.storage.conftest import contents
 
 # The launcher outlives the object that started it, and is meant to.
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+]
 
 OLD = ("old", pd.DataFrame({"a": [1, 2], "y": [0, 1]}), {"model": {"class": "SVC", "params": {}}})
 MORE = pd.DataFrame({"a": range(3000), "y": [n * n % 1009 for n in range(3000)]})

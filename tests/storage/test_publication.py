@@ -14,7 +14,10 @@ from tests.storage import dying
 from tests.storage.conftest import contents
 
 # The launcher outlives the object that started it, and is meant to.
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+]
 
 OLD = ("old", pd.DataFrame({"a": [1, 2], "y": [0, 1]}), {"model": {"class": "SVC", "params": {}}})
 NEW = ("new", pd.DataFrame({"a": [3, 4, 5], "y": [1, 0, 1]}), {"model": {"class": "GaussianNB", "params": {}}})
