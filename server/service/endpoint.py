@@ -18,7 +18,7 @@ from server.schema.conversion import Kind
 from server.service.description import described, stale_reasons
 from server.service.prediction import Prediction, predicted
 from server.service.readiness import Readiness
-from server.service.recipe import OPTIONS, Recipe, changed
+from server.service.recipe import OPTIONS, Options, Recipe, changed
 from server.service.serving import ModelCache, ServedModel
 from server.service.source import fill_once, is_missing
 from server.service.training import TrainingTask, current_recipe, open_store, prepare, train
@@ -39,8 +39,6 @@ class Endpoint:
         self._store = open_store(config, name)
         self._models = ModelCache(self._store.model, self.entry.kwargs.model.target_col)
         self.readiness = Readiness(name, self.entry, self._store, self._models, self._start_first_training)
-
-    # -- answers -------------------------------------------------------------------------------------------
 
     def predict(self, rows: pd.DataFrame, output: str | None = None) -> Prediction:
         """One prediction per row, in the rows' order; no rows and no columns give no predictions.
@@ -63,7 +61,9 @@ class Endpoint:
             stored = self.stored_rows()
             if stored.empty:
                 raise BadRequest("there are no rows to score: post some, or append training data first")
-            rows = prepare(stored, self._recipe().options, self.name)
+            trained = served.facts.get("options")
+            options = Options.from_dict(trained) if trained else self._recipe().options
+            rows = prepare(stored, options, self.name)
         if rows.empty:
             raise BadRequest("there are no rows to score")
         schema = self._scored_schema(served, rows, target)
@@ -97,8 +97,6 @@ class Endpoint:
         if self._store.model.signature() is None:
             raise self._missing()
         return self._store.model.path
-
-    # -- changes -------------------------------------------------------------------------------------------
 
     def append(self, rows: pd.DataFrame) -> dict[str, int]:
         """Add all rows to the training data, or none.
@@ -194,8 +192,6 @@ class Endpoint:
             kept = {name: value for name, value in settings["transform"].items() if name not in options}
             self._store.save_settings(kept, settings["model"])
 
-    # -- descriptions --------------------------------------------------------------------------------------
-
     def describe_model(self) -> dict[str, Any]:
         """Class and all its parameters as it will next be trained.
 
@@ -241,8 +237,6 @@ class Endpoint:
         """The text columns of the stored training data."""
         return [column.name for column in self._store.data.columns() if column.kind in (Kind.TEXT, Kind.DATETIME)]
 
-    # -- the first training ----------------------------------------------------------------------------------
-
     def prepare(self) -> None:
         """Finish what a death interrupted; train if there is data and a class and no model yet, or a stale one."""
         self._store.recover()
@@ -254,8 +248,6 @@ class Endpoint:
     def _start_first_training(self, retrain: bool) -> None:
         task = TrainingTask(self.name, self.config, uuid.uuid4().hex, first=not retrain, reload_source=retrain)
         self._runner.run(train, task)
-
-    # -- inside ----------------------------------------------------------------------------------------------
 
     def _served(self) -> ServedModel:
         served = self._models.current()

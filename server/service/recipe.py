@@ -5,7 +5,7 @@ Defaults, then the configuration, then what was changed over HTTP (kept in confi
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from server.config import ModelOptions
 from server.errors import BadRequest, InvalidParameter, did_you_mean
@@ -38,6 +38,11 @@ class Options:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, tuples as lists."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 @dataclass(frozen=True)
