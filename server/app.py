@@ -12,6 +12,7 @@ from server.errors import ConfigError, ModelUnreadable, Problem, ServerError
 from server.jobs import ProcessRunner, Runner
 from server.service.checks import model_problems
 from server.service.endpoint import Endpoint
+from server.web.request_data import StrictRequest
 from server.web.routes import OWN, register_routes
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def create_app(config: Config, runner: Runner | None = None) -> Flask:
     for warning in config.warnings:
         logger.warning("%s", warning)
     app = Flask("server.web", template_folder="templates", static_folder=None)
+    app.request_class = StrictRequest
     limits = config.server.limits
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = int(limits.body_mb * 2**20)
     application = Application(config, runner or ProcessRunner(PRELOADED))

@@ -29,7 +29,8 @@ def schema_of(model: Any, target: str | None) -> Schema:
 
 
 def _has_steps(model: Any) -> bool:
-    return isinstance(model, (Pipeline, ColumnTransformer))
+    """Whether some columns may be treated apart from others, and so may hold text."""
+    return any(isinstance(part, ColumnTransformer) for part in _parts(model))
 
 
 def _first_with(model: Any, attribute: str) -> Any:

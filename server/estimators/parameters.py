@@ -135,9 +135,11 @@ def _nested_plain(value: Any, depth: int = 0) -> Any:
     if depth > MOST_NESTED:
         raise InvalidParameter(f"models can be nested {MOST_NESTED} deep")
     if isinstance(value, (list, tuple)):
-        items = [_nested_plain(item, depth + 1) for item in value]
-        if None in items:
-            raise InvalidParameter("a list of models cannot hold null")
+        # scikit-learn writes such lists as pairs of a name and a model.
+        named = [item[1] if isinstance(item, (list, tuple)) and len(item) == 2 else item for item in value]
+        items = [_nested_plain(item, depth + 1) for item in named]
+        if not all(isinstance(item, dict) for item in items):
+            raise InvalidParameter(f"a list of models holds something else; {NESTED_FORM}")
         return items
     params = value.get("params") or {} if isinstance(value, Mapping) else None
     if not isinstance(value, Mapping) or set(value) - {"class", "params"} or "class" not in value:
@@ -201,4 +203,7 @@ def _plain(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, np.generic):
         return value.item()
-    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    text = getattr(value, "__name__", repr(value))
+    return type(value).__name__ if " at 0x" in text else text

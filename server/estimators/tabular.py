@@ -58,7 +58,7 @@ class TabularEstimator(Estimator):
         try:
             self.model.fit(features, target)
         except (ValueError, TypeError, OverflowError, np.linalg.LinAlgError) as error:
-            raise UntrainableRows(f"{self.class_name} cannot be trained on these rows: {error}") from error
+            raise UntrainableRows(f"{self.class_name} cannot be trained on these rows: {_first_line(error)}") from error
         if not _is_model(self.model):
             raise UntrainableRows(f"{self.class_name} has no predict and no transform with these parameters")
 
@@ -85,10 +85,11 @@ class TabularEstimator(Estimator):
         return self._frame(self._call("transform", features))
 
     def predict_proba(self, features: pd.DataFrame) -> pd.DataFrame:
-        if not hasattr(self.model, "predict_proba") or not hasattr(self.estimator, "classes_"):
+        if not hasattr(self.model, "predict_proba"):
             raise BadRequest(f"{self.class_name} has no probabilities; use _output=values or _output=records")
         values = self._call("predict_proba", features)
-        return pd.DataFrame(values, columns=[str(label) for label in self.estimator.classes_])
+        labels = getattr(self.estimator, "classes_", range(values.shape[1]))
+        return pd.DataFrame(values, columns=[str(label) for label in labels])
 
     def score(self, features: pd.DataFrame, target: np.ndarray | None, metric: str | None = None) -> float:
         return score_of(self.model, self.kind, features, target, metric)
@@ -110,10 +111,13 @@ class TabularEstimator(Estimator):
                 warnings.simplefilter("ignore")
                 model = joblib.load(path)
         except Exception as error:  # noqa: BLE001 - a pickle can fail in any way
-            raise ModelUnreadable(f"{path.name} cannot be unpickled: {type(error).__name__}: {error}") from error
+            raise ModelUnreadable(
+                f"{path.parent.name}/{path.name} cannot be unpickled: {type(error).__name__}: {error}"
+            ) from error
         if isinstance(model, type) or not _is_model(model):
             raise ModelUnreadable(
-                f"{path.name} holds a {type(model).__name__}, which is no model (no predict, no transform)"
+                f"{path.parent.name}/{path.name} holds a {type(model).__name__}, which is no model: "
+                "it has neither predict nor transform"
             )
         return cls(model)
 
@@ -121,7 +125,7 @@ class TabularEstimator(Estimator):
         try:
             return getattr(self.model, method)(features)
         except (ValueError, TypeError) as error:
-            raise InvalidRows(f"{self.class_name} does not take these rows: {error}") from error
+            raise InvalidRows(f"{self.class_name} does not take these rows: {_first_line(error)}") from error
 
     def _frame(self, values: Any) -> pd.DataFrame:
         if isinstance(values, pd.DataFrame):
@@ -135,6 +139,11 @@ class TabularEstimator(Estimator):
         if len(names) != array.shape[1]:
             names = [f"{self.class_name.lower()}{index}" for index in range(array.shape[1])]
         return pd.DataFrame(array, columns=names)
+
+
+def _first_line(error: Exception) -> str:
+    """What is wrong, without the advice on scikit-learn's classes that follows."""
+    return str(error).strip().split("\n")[0]
 
 
 def _is_model(model: Any) -> bool:

@@ -101,8 +101,8 @@ def _raise(error: type[ServerError], problems: Sequence[Problem]) -> None:
 class Schema:
     """The features a model takes, in order, and its target.
 
-    `positional` is set for a model that was fitted on unnamed columns: rows with any names are
-    then taken by position, if they have the right number of columns.
+    `positional` is set for a model that was fitted on unnamed columns, which are called x0, x1, …: rows
+    with other names are then taken by position, if they have the right number of columns.
     """
 
     features: tuple[Column, ...]
@@ -161,7 +161,8 @@ class Schema:
         return pd.DataFrame(cells, columns=[column.name for column in columns], index=index)
 
     def _by_position(self, rows: pd.DataFrame) -> pd.DataFrame:
-        unnamed = self.positional and set(rows.columns) != set(self.names)
+        # As scikit-learn itself does; but rows that use some of the model's own names mean all of them.
+        unnamed = self.positional and not set(rows.columns) & set(self.names)
         if unnamed and len(rows.columns) == len(self.features):
             return rows.set_axis(self.names, axis=1)
         return rows
@@ -177,6 +178,10 @@ class Schema:
             problems = [Problem(f"/{_escape(name)}", f"missing{did_you_mean(name, unused)}") for name in missing]
             names = ", ".join(repr(name) for name in missing[:20])
             hint = did_you_mean(missing[0], unused) if len(missing) == 1 else ""
+            if self.positional:
+                hint = (
+                    "; the model was fitted on unnamed columns: call them x0, x1, …, or send just as many in its order"
+                )
             verb = "column is" if len(missing) == 1 else "columns are"
             raise InvalidRows(f"{len(missing)} {verb} missing: {names}{hint}", problems[:20])
 

@@ -104,6 +104,8 @@ def texts(cells: pd.Series) -> np.ndarray:
         return np.array([*(text or np.nan for text in distinct), np.nan], dtype=object)[codes]
     if pd.api.types.is_datetime64_any_dtype(cells.dtype):
         return _datetime_texts(cells)
+    nested = cells.map(lambda cell: isinstance(cell, (list, dict, np.ndarray)))
+    _refuse(cells, nested.to_numpy(dtype=bool), "text")
     values = cells.map(_cell_text, na_action="ignore").astype(object)
     return values.where(cells.notna() & (values != ""), np.nan).to_numpy(dtype=object)
 

@@ -162,8 +162,9 @@ class Endpoint:
             if not is_missing(self.entry.kwargs.data):
                 self._fill()
             with self._store.changing():
+                existed = self._store.data.count() > 0
                 self._store.data.clear()
-            deleted.append("cache")
+            deleted += ["cache"] if existed else []
         if "opts" in what:
             self._forget_options(options or OPTIONS)
             deleted.append("opts")

@@ -12,7 +12,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from server.errors import BadRequest, Problem
+from server.errors import BadRequest, Problem, SchemaConflict
 from server.schema import Column
 from server.schema.arrow import columns_of, to_frame, to_table
 from server.schema.columns import conform
@@ -83,8 +83,8 @@ class TrainingData:
                 self._write(rows, None)
                 return len(rows)
             schema = _schema(table)
-            frame = conform(rows, columns_of(schema))
-            write_deltalake(table, _one_chunk(to_table(frame).cast(schema)), mode="append")
+            added = _cast(conform(rows, columns_of(schema)), schema)
+            write_deltalake(table, _one_chunk(added), mode="append")
             self._compact_now_and_then(table)
             return stored + len(rows)
 
@@ -167,6 +167,21 @@ def _versions(folder: Path, latest: int, files: set[str]) -> dict[str, int]:
             if path in files:
                 added.setdefault(path, version)
     return added
+
+
+def _cast(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """The rows in the types of the table; lists and objects must have the same parts."""
+    table = to_table(frame)
+    try:
+        return table.cast(schema)
+    except (pa.ArrowException, ValueError):
+        for field in schema:
+            try:
+                table.column(field.name).cast(field.type)
+            except (pa.ArrowException, ValueError) as error:
+                detail = f"{field.name} holds {field.type} in the stored data, and these rows do not fit: {error}"
+                raise SchemaConflict(detail, [Problem(f"/{field.name}", "another type")]) from error
+        raise
 
 
 def _one_chunk(table: pa.Table) -> pa.Table:

@@ -20,6 +20,7 @@ from server.schema.arrow import to_table
 from server.schema.conversion import texts
 
 EXCEL_ROWS = 1_048_576
+EXCEL_CHARACTERS = 32_767
 CONTENT_TYPES = {
     "json": "application/json",
     "jsonl": "application/x-ndjson",
@@ -135,6 +136,10 @@ def _cell(sheet: Any, value: str | float) -> Any:
         cell = WriteOnlyCell(sheet, value=repr(value))
         cell.data_type = "n"
         return cell
+    if len(value) > EXCEL_CHARACTERS:
+        raise TooLarge(
+            f"an XLSX cell holds {EXCEL_CHARACTERS} characters, one here has {len(value)}; ask for _format=csv"
+        )
     cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", value))
     cell.data_type = "s"
     return cell

@@ -9,6 +9,7 @@ import orjson
 import pandas as pd
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 
 from server.config import Limits
 from server.errors import BadRequest, InvalidParameter, did_you_mean
@@ -105,6 +106,19 @@ class RequestData:
         return given
 
 
+class StrictFormParser(FormDataParser):
+    """Refuses a broken multipart body; by default its parts would silently be none."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **(options | {"silent": False}))
+
+
+class StrictRequest(Request):
+    """Flask's request with the strict parser."""
+
+    form_data_parser_class = StrictFormParser
+
+
 def rows_of_fields(fields: Fields) -> pd.DataFrame:
     """Fields given n times make n rows; those given once are repeated.
 
@@ -134,7 +148,10 @@ def read_request(request: Request, limits: Limits, named_options: Iterable[str] 
     pairs = list(request.args.items(multi=True))
     uploads: Sequence[Upload] = ()
     if request.mimetype == "multipart/form-data":
-        pairs += list(request.form.items(multi=True))
+        try:
+            pairs += list(request.form.items(multi=True))
+        except ValueError as error:
+            raise BadRequest(f"the multipart body is broken or cut short: {error}; let curl -F make it") from error
         uploads = [
             Upload(file.read(), file.filename or None, file.mimetype or None)
             for _, file in request.files.items(multi=True)

@@ -85,8 +85,9 @@ def test_a_pointer_escapes_the_name():
 def test_a_positional_schema_takes_any_names_in_the_right_number():
     schema = Schema((Column("0", Kind.NUMBER), Column("1", Kind.NUMBER)), positional=True)
     assert schema.parse_features(pd.DataFrame({"a": [1], "b": [2]})).to_numpy().tolist() == [[1.0, 2.0]]
-    with pytest.raises(InvalidRows):
-        schema.parse_features(pd.DataFrame({"a": [1]}))
+    for odd in ({"a": [1]}, {"0": [1], "b": [2]}):
+        with pytest.raises(InvalidRows, match="unnamed columns"):
+            schema.parse_features(pd.DataFrame(odd))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""A multipart body that cannot be taken apart is refused; it never means "no rows"."""
+
+import pytest
+
+# Werkzeug leaves the file of an unfinished part to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+PART = b'--q\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nSex,Age\nmale,22'
+
+
+@pytest.mark.parametrize("action", ["predict", "score", "append", "train", "retrain"])
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [("multipart/form-data", b"Sex,Age\nmale,22\n"), ("multipart/form-data; boundary=q", PART)],
+    ids=["no boundary", "cut short"],
+)
+def test_a_broken_multipart_body_is_400_and_changes_nothing(client, action, content_type, body):
+    before = client.get("/titanic?_params").get_json()
+    answer = client.post(f"/titanic?_action={action}", data=body, content_type=content_type)
+    assert answer.status_code == 400
+    assert "multipart" in answer.get_json()["detail"]
+    assert client.get("/titanic?_params").get_json() == before
+
+
+def test_nested_cells_are_no_text(client, titanic):
+    row = titanic.iloc[0].drop("Cabin").to_dict() | {"Cabin": {"deck": 1}}
+    assert client.post("/titanic?_action=append", json=[row]).status_code == 409
+    answer = client.post("/titanic", json=[row | {"Sex": ["male"]}])
+    assert (answer.status_code, "Sex" in answer.get_json()["detail"]) == (400, True)
