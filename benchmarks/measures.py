@@ -58,7 +58,6 @@ def bulk(folder: Path, rounds: int, count: int = 100_000) -> Figures:
         for name, path in files.items():
             content, ratios = path.read_bytes(), []
             for _ in range(rounds):
-                server.connection.close()  # the server has closed an idle one by now
                 script = _script(model, path)
                 before = server.cpu()
                 for _ in range(3):
@@ -110,7 +109,6 @@ def retrain(folder: Path, rounds: int) -> Figures:
             server.ask("POST", "/linear?_action=retrain")
             taken = time.perf_counter() - begun
             overheads.append(taken - _fit_in_script(model))
-            server.connection.close()
     return {"retrain over HTTP − the same fit in a script, s": statistics.median(overheads[1:])}
 
 
