@@ -251,6 +251,7 @@ class Endpoint:
         self._runner.run(train, task)
 
     def _served(self) -> ServedModel:
+        self.readiness.check_supported()
         served = self._models.current()
         if served is None:
             self.readiness.check()

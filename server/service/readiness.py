@@ -60,11 +60,12 @@ class Readiness:
         Raises:
             NotReady: what is configured cannot be had (yet).
         """
+        self.check_supported()
         if self._models.current() is not None:
             return
-        unsupported = self._unsupported()
-        if unsupported:
-            raise NotReady(f"{self._name}: {unsupported}")
+        unreadable = refusal(self._entry.kwargs.data)
+        if unreadable:
+            raise NotReady(f"{self._name}: {unreadable}")
         state = self._store.state()
         if state.get("state") == "failed":
             raise NotReady(f"{self._name}: the first training failed: {state.get('reason')}")
@@ -83,6 +84,18 @@ class Readiness:
                 self.start()
             raise NotReady(f"{self._name}: the first training is running; ask again soon", retry_after=RETRY_AFTER)
 
+    def check_supported(self) -> None:
+        """Pass if this release can do what the endpoint is configured for, whatever model there is.
+
+        Raises:
+            NotReady: predictions without it would be other ones than those configured.
+        """
+        source, name = self._entry.kwargs.data, self._entry.model_class
+        if name in LATER:
+            raise NotReady(f"{self._name}: {name}: {LATER[name]}")
+        if source is not None and source.transform:
+            raise NotReady(f"{self._name}: {refusal(source)}")
+
     def served_or_none(self) -> ServedModel | None:
         """The serving model; None also when it cannot be read."""
         try:
@@ -94,9 +107,9 @@ class Readiness:
         """Whether data and a class are there, and no model has been trained or deleted yet."""
         if self._store.model.signature() is not None or self._store.state().get("state") == "deleted":
             return False
-        if self._unsupported() or not self._entry.model_class:
-            return False
         source = self._entry.kwargs.data
+        if not self._entry.model_class or self._entry.model_class in LATER or refusal(source):
+            return False
         has_data = self._store.data.exists() or (self._store.folder / "data.h5").exists()
         return has_data or bool(source and source.url and not is_missing(source))
 
@@ -130,12 +143,6 @@ class Readiness:
             self._store.save_state({"state": "failed", "reason": reason, "at": time.time()})
         except (ServerError, OSError):
             logger.exception("%s: the failure could not be written down", self._name)
-
-    def _unsupported(self) -> str | None:
-        name = self._entry.model_class
-        if name in LATER:
-            return f"{name}: {LATER[name]}"
-        return refusal(self._entry.kwargs.data)
 
     def _lacks_source(self) -> bool:
         has_data = self._store.data.exists() or (self._store.folder / "data.h5").exists()
