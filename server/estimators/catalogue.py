@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import cache
 
 from sklearn.base import BaseEstimator, is_classifier, is_clusterer, is_outlier_detector, is_regressor
@@ -117,11 +117,6 @@ def _all_classes() -> tuple[tuple[str, type], ...]:
 def class_names() -> list[str]:
     """The names of all of scikit-learn's estimators."""
     return [name for name, _ in _all_classes()]
-
-
-def served_classes() -> Iterable[type]:
-    """All of scikit-learn's estimators that can answer for new rows."""
-    return (cls for _, cls in _all_classes() if refusal(cls) is None)
 
 
 def kind_of_model(model: object) -> ModelKind:

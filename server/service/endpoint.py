@@ -232,11 +232,11 @@ class Endpoint:
         columns: Sequence[Column] = self._store.data.columns() if served is None else served.schema.features
         if served is not None and served.schema.target is not None:
             columns = [*columns, served.schema.target]
-        return [column.name for column in columns if column.kind in (Kind.TEXT, Kind.DATETIME)]
+        return _text_names(columns)
 
     def stored_text_columns(self) -> list[str]:
         """The text columns of the stored training data."""
-        return [column.name for column in self._store.data.columns() if column.kind in (Kind.TEXT, Kind.DATETIME)]
+        return _text_names(self._store.data.columns())
 
     def prepare(self) -> None:
         """Finish what a death interrupted; train if there is data and a class and no model yet, or a stale one."""
@@ -282,3 +282,7 @@ class Endpoint:
             rows = pd.DataFrame(columns=[column.name for column in columns])
             for option, names in unknown_columns(rows, recipe.options.to_dict()).items():
                 logger.warning("%s: %s names columns that the data does not have: %s", self.name, option, names)
+
+
+def _text_names(columns: Sequence[Column]) -> list[str]:
+    return [column.name for column in columns if column.kind in (Kind.TEXT, Kind.DATETIME)]

@@ -17,8 +17,6 @@ from server.tables.formats import Upload, format_of, refuse_unsafe
 from server.tables.text_formats import read_csv, read_json, read_json_lines
 from server.tables.unpacking import gunzip
 
-TEXT_FORMATS = frozenset({"csv", "tsv", "json", "jsonl"})
-
 
 def read_upload(upload: Upload, limits: Limits, text_columns: Collection[str] = ()) -> pd.DataFrame:
     """The table in an upload, with integers, booleans and text kept apart.

@@ -5,17 +5,13 @@ from urllib.parse import urlencode
 
 from flask import Response, render_template
 
-from server.errors import ModelUnreadable
 from server.schema import Column
 from server.service.endpoint import Endpoint
 
 
 def endpoint_page(endpoint: Endpoint) -> Response:
     """The page as HTML; also when there is no model yet."""
-    try:
-        served = endpoint.served()
-    except ModelUnreadable:
-        served = None
+    served = endpoint.readiness.served_or_none()
     features = served.schema.features if served else ()
     page = render_template(
         "endpoint.html",
