@@ -3,19 +3,23 @@
 import gc
 import logging
 import threading
+from pathlib import Path
 
 from flask import Flask
 from threadpoolctl import threadpool_limits
 
 from server.config import Config
-from server.errors import ConfigError, ModelUnreadable, Problem, ServerError
+from server.errors import ConfigError, ModelUnreadable, Problem, ServerError, TemplateFailed
 from server.jobs import ProcessRunner, Runner
-from server.service.checks import model_problems
+from server.service.checks import model_problems, transform_problems
 from server.service.endpoint import Endpoint
+from server.service.text import TextEndpoint
 from server.web.request_data import StrictRequest
 from server.web.routes import OWN, register_routes
+from server.web.template import check_template
 
 logger = logging.getLogger(__name__)
+HANDLERS: dict[str, type[Endpoint]] = {"MLHandler": Endpoint, "TextHandler": TextEndpoint}
 # What a training needs, loaded once in the process that forks the trainings.
 PRELOADED = ("server.service.training",)
 
@@ -26,7 +30,7 @@ class Application:
     def __init__(self, config: Config, runner: Runner) -> None:
         self.config = config
         self.runner = runner
-        self.endpoints = {name: Endpoint(name, config, runner) for name in config.url}
+        self.endpoints = {name: HANDLERS[entry.handler](name, config, runner) for name, entry in config.url.items()}
         self._starting = threading.Lock()
         self._started = False
 
@@ -76,6 +80,9 @@ def create_app(config: Config, runner: Runner | None = None) -> Flask:
     _check(config)
     for warning in config.warnings:
         logger.warning("%s", warning)
+    for problem in template_problems(config):
+        # Only this page fails; the endpoint predicts all the same.
+        logger.error("%s: %s", problem.pointer, problem.detail)
     app = Flask("server.web", template_folder="templates", static_folder=None)
     app.request_class = StrictRequest
     limits = config.server.limits
@@ -86,6 +93,18 @@ def create_app(config: Config, runner: Runner | None = None) -> Flask:
     app.before_request(application.start)
     register_routes(app, application.endpoints, limits)
     return app
+
+
+def template_problems(config: Config) -> list[Problem]:
+    """Templates that are missing or cannot be parsed, with their YAML paths."""
+    problems = []
+    for name, entry in config.url.items():
+        if entry.kwargs.template:
+            try:
+                check_template(Path(entry.kwargs.template))
+            except TemplateFailed as error:
+                problems.append(Problem(f"url.{name}.kwargs.template", error.detail))
+    return problems
 
 
 def _log_to_stderr() -> None:
@@ -99,7 +118,7 @@ def _log_to_stderr() -> None:
 
 
 def _check(config: Config) -> None:
-    problems = model_problems(config)
+    problems = model_problems(config) + transform_problems(config)
     problems += [
         Problem(f"url.{name}.pattern", f"{entry.pattern} belongs to the server itself; choose another path")
         for name, entry in config.url.items()

@@ -9,7 +9,7 @@ import yaml
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from server.app import Application
+from server.app import Application, template_problems
 from server.config import Config, ConfigFile
 
 # In a URL: user:password@, and ?password=… as some database drivers take it.
@@ -44,7 +44,10 @@ def check() -> None:
     for name, defect in defects.items():
         if defect:
             click.echo(f"error: url.{name}: {defect}", err=True)
-    sys.exit(1 if any(defects.values()) else 0)
+    templates = template_problems(application.config)
+    for problem in templates:
+        click.echo(f"error: {problem.pointer}: {problem.detail}", err=True)
+    sys.exit(1 if any(defects.values()) or templates else 0)
 
 
 def effective_yaml(config: Config) -> str:

@@ -7,6 +7,7 @@ ServerError
 │   ├── NoScore             400   a score that is not defined for this model or these rows
 │   ├── UnknownClass        400   a model class that cannot be had
 │   ├── InvalidParameter    400   a parameter or option that the class does not take
+│   ├── TransformFailed     400   a transform that does not take these rows
 │   └── UntrainableRows     400   rows from which this class cannot learn
 ├── ModelMissing            404   no trained model
 ├── SchemaConflict          409   rows that do not fit what is stored
@@ -14,6 +15,7 @@ ServerError
 │   └── StorageFull         413   the disk has no room for it
 ├── UnsupportedFormat       415   a format this server does not read
 ├── TrainingFailed          500   the training process failed or died
+├── TemplateFailed          500   a template of the configuration fails
 └── NotReady                503   configured, but not (yet) able to answer
     └── ModelUnreadable     503   the stored model file does not load
 """
@@ -84,6 +86,12 @@ class InvalidParameter(BadRequest):
     title = "Invalid parameter"
 
 
+class TransformFailed(BadRequest):
+    """The configured transform raises on these rows, or returns something else than rows."""
+
+    title = "The transform failed"
+
+
 class UntrainableRows(BadRequest):
     """The class cannot learn from these rows."""
 
@@ -133,6 +141,12 @@ class TrainingFailed(ServerError):
     """The training ended for a reason that is not the request's fault."""
 
     title = "Training failed"
+
+
+class TemplateFailed(ServerError):
+    """A template of the configuration is missing or fails; the sentence names file and line."""
+
+    title = "The template failed"
 
 
 class NotReady(ServerError):

@@ -11,13 +11,13 @@ import yaml
 from pydantic import ValidationError
 
 from server.config.mistakes import problems_of
-from server.config.sections import ConfigFile, MLHandlerEndpoint, ServerSection
+from server.config.sections import ConfigFile, EndpointEntry, ServerSection
 from server.config.variables import expand, merged, settings_from
 from server.errors import ConfigError, Problem, did_you_mean
 
 DEFAULT = Path(__file__).parents[2] / "config.yaml"
-HANDLERS = ("MLHandler",)
-LATER_HANDLERS = ("TextHandler", "ClassifierHandler", "RegistryHandler")
+HANDLERS = ("MLHandler", "TextHandler")
+LATER_HANDLERS = ("ClassifierHandler", "RegistryHandler")
 # Arguments of Gramex's base handlers that have no meaning here.
 IGNORED_KWARGS = frozenset(
     {
@@ -36,7 +36,7 @@ class Config:
     """The loaded configuration; all paths are absolute."""
 
     server: ServerSection
-    url: dict[str, MLHandlerEndpoint]
+    url: dict[str, EndpointEntry]
     folder: Path
     warnings: tuple[str, ...] = ()
 
@@ -186,10 +186,14 @@ def _drop_foreign_keys(url: dict[str, Any], problems: list[Problem], warnings: l
 
 def _check_handler(handler: Any, path: str, problems: list[Problem]) -> None:
     if handler in LATER_HANDLERS:
-        problems.append(Problem(f"{path}.handler", f"{handler} is not part of this release; it serves MLHandler"))
+        problems.append(
+            Problem(f"{path}.handler", f"{handler} is not part of this release; it serves {', '.join(HANDLERS)}")
+        )
     elif isinstance(handler, str) and handler not in HANDLERS:
         near = did_you_mean(handler, HANDLERS)
-        problems.append(Problem(f"{path}.handler", f"unknown handler {handler!r}{near or '; known: MLHandler'}"))
+        problems.append(
+            Problem(f"{path}.handler", f"unknown handler {handler!r}{near or '; known: ' + ', '.join(HANDLERS)}")
+        )
 
 
 def _parsed(raw: dict[str, Any], problems: list[Problem]) -> ConfigFile:
@@ -224,15 +228,16 @@ def _server_paths(server: ServerSection, folder: Path) -> ServerSection:
     )
 
 
-def _endpoint_paths(entry: MLHandlerEndpoint, folder: Path) -> MLHandlerEndpoint:
+def _endpoint_paths(entry: EndpointEntry, folder: Path) -> EndpointEntry:
     kwargs = entry.kwargs
     changes: dict[str, Any] = {}
     if kwargs.config_dir:
         changes["config_dir"] = _absolute(kwargs.config_dir, folder)
     if kwargs.template:
         changes["template"] = _absolute(kwargs.template, folder)
-    if kwargs.model.path:
-        changes["model"] = kwargs.model.model_copy(update={"path": _absolute(kwargs.model.path, folder)})
+    files = {name: getattr(kwargs.model, name, None) for name in ("path", "vectorizer")}
+    absolute = {name: _absolute(path, folder) for name, path in files.items() if path}
+    changes["model"] = kwargs.model.model_copy(update=absolute)
     if kwargs.data and kwargs.data.url and "://" not in kwargs.data.url:
         changes["data"] = kwargs.data.model_copy(update={"url": _absolute(kwargs.data.url, folder)})
     return entry.model_copy(update={"kwargs": kwargs.model_copy(update=changes)})

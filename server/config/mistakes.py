@@ -21,10 +21,16 @@ def problems_of(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[
 
 def _problem(model: type[BaseModel], error: ErrorDetails) -> Problem:
     location = [part for part in error["loc"] if not _is_union_branch(part)]
+    # Of a section that may be one of several kinds, pydantic tells the kind as a part of the path.
+    handler = location.pop(2) if len(location) > 2 and location[0] == "url" else None
     path = ".".join(str(part) for part in location)
     kind = error["type"]
+    if kind == "union_tag_not_found":
+        return Problem(f"{path}.handler", "this key is required")
+    if kind == "union_tag_invalid":
+        return Problem(f"{path}.handler", f"unknown handler; known: {error['ctx']['expected_tags']}")
     if kind == "extra_forbidden":
-        known = _keys_at(model, location[:-1])
+        known = _keys_at(model, location[:-1], handler)
         name = str(location[-1])
         hint = did_you_mean(name, known, most=1) or f"; known keys: {', '.join(sorted(known))}"
         return Problem(path, f"unknown key{hint}")
@@ -45,21 +51,22 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _keys_at(model: type[BaseModel], location: Iterable[str | int]) -> set[str]:
-    """The keys that the section at this place of the file knows."""
+def _keys_at(model: type[BaseModel], location: Iterable[str | int], handler: str | int | None) -> set[str]:
+    """The keys that the section at this place of the file knows, of an endpoint with this handler."""
     current: Any = model
     for part in location:
         if get_origin(current) is dict:
             current = get_args(current)[1]
-        elif section := _section_in(current):
+        elif section := _section_in(current, handler):
             fields = {(field.alias or name): field.annotation for name, field in section.model_fields.items()}
             current = fields.get(str(part))
-    section = _section_in(current)
+    section = _section_in(current, handler)
     return {field.alias or name for name, field in section.model_fields.items()} if section else set()
 
 
-def _section_in(annotation: Any) -> type[BaseModel] | None:
-    """The section class within an annotation: itself, or a branch of a union."""
+def _section_in(annotation: Any, handler: str | int | None) -> type[BaseModel] | None:
+    """The section class within an annotation: itself, or a branch of a union; of endpoints, the handler's."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_section_in, get_args(annotation))), None)
+        named = annotation.model_fields.get("handler")
+        return annotation if named is None or handler is None or handler in get_args(named.annotation) else None
+    return next(filter(None, (_section_in(branch, handler) for branch in get_args(annotation))), None)

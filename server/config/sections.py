@@ -1,7 +1,7 @@
 """The sections of config.yaml as frozen pydantic models; each field's description is its documentation."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -28,6 +28,10 @@ def _names(value: Any) -> Any:
 
 def _names_or_flag(value: Any) -> Any:
     return value if isinstance(value, bool) else _names(value)
+
+
+def _text_keys(value: Any) -> Any:
+    return {str(key): name for key, name in value.items()} if isinstance(value, dict) else value
 
 
 def _path(pattern: str) -> str:
@@ -81,25 +85,19 @@ class DataSource(Section):
     query: str | None = Field(default=None, description="Query to read when url is an SQLAlchemy URL.")
 
 
-class ModelOptions(Section):
-    """What is trained, and from which columns."""
+class TrainingOptions(Section):
+    """What any handler's model is trained with."""
 
     class_: str | None = Field(default=None, alias="class", description="Model class, such as LogisticRegression.")
     params: dict[str, Any] = Field(default={}, description="Parameters of the class.")
     path: str | None = Field(default=None, description="Model file; config_dir/model.pkl by default.")
     target_col: Text | None = Field(default=None, description="The column to predict.")
-    index_col: Text | None = Field(default=None, description="Column that holds timestamps.")
-    include: Columns = Field(default=(), description="Columns to train on; wins over exclude.")
-    exclude: Columns = Field(default=(), description="Columns to leave out.")
-    cats: Columns = Field(default=(), description="Categorical columns: imputed and one-hot encoded.")
-    nums: Columns = Field(default=(), description="Numeric columns: imputed and scaled.")
     dropna: ColumnsOrFlag = Field(
         default=True, description="Leave out training rows with missing cells (true, false or columns)."
     )
     drop_duplicates: ColumnsOrFlag = Field(
         default=True, description="Leave out repeated training rows (true, false or columns); also: deduplicate."
     )
-    pipeline: bool = Field(default=True, description="false fits the class on the numeric columns as they are.")
 
     @model_validator(mode="before")
     @classmethod
@@ -112,17 +110,40 @@ class ModelOptions(Section):
         return {} if values is None else values
 
 
-class MLHandlerKwargs(Section):
-    """The kwargs of an MLHandler endpoint; all are optional."""
+class ModelOptions(TrainingOptions):
+    """What is trained, and from which columns."""
+
+    index_col: Text | None = Field(default=None, description="Column that holds timestamps.")
+    include: Columns = Field(default=(), description="Columns to train on; wins over exclude.")
+    exclude: Columns = Field(default=(), description="Columns to leave out.")
+    cats: Columns = Field(default=(), description="Categorical columns: imputed and one-hot encoded.")
+    nums: Columns = Field(default=(), description="Numeric columns: imputed and scaled.")
+    pipeline: bool = Field(default=True, description="false fits the class on the numeric columns as they are.")
+
+
+class TextModelOptions(TrainingOptions):
+    """A classifier of texts and the vectorizer before it."""
+
+    text_col: Text = Field(default="text", description="The column of texts.")
+    target_col: Text | None = Field(default="label", description="The column to predict.")
+    vectorizer: str | None = Field(default=None, description="File of a pickled vectorizer that goes with path.")
+    vectorizer_params: dict[str, Any] = Field(default={}, description="Parameters of TfidfVectorizer.")
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if self.vectorizer and not self.path:
+            raise ValueError("vectorizer names the file that goes with the classifier's; name that with path")
+        return self
+
+
+class HandlerKwargs(Section):
+    """What all kinds of endpoints take; all of it is optional."""
 
     data: DataSource | None = Field(default=None, description="The first training data: a path, or url and options.")
-    model: ModelOptions = Field(default=ModelOptions(), description="What is trained, and from which columns.")
     config_dir: str | None = Field(default=None, description="Folder of the endpoint's state.")
     output: Literal["values", "records", "proba"] = Field(default="values", description="Default of _output.")
     template: str | None = Field(default=None, description="Jinja2 template shown instead of the endpoint's page.")
     xsrf_cookies: bool = Field(default=True, description="false accepts unsafe requests from other origins.")
-    backend: Literal["transformers"] | None = Field(default=None, description="With task: a text model.")
-    task: Literal["sentiment-analysis", "ner"] | None = Field(default=None, description="Task of the backend.")
     retrain_on_change: bool = Field(
         default=False, description="Retrain at start when the YAML's model or data source has changed."
     )
@@ -139,10 +160,33 @@ class MLHandlerKwargs(Section):
         return values
 
 
-class MLHandlerEndpoint(Section):
-    """One endpoint of handler MLHandler."""
+class MLHandlerKwargs(HandlerKwargs):
+    """The kwargs of an MLHandler endpoint."""
+
+    model: ModelOptions = Field(default=ModelOptions(), description="What is trained, and from which columns.")
+    backend: Literal["transformers"] | None = Field(default=None, description="With task: a text model.")
+    task: Literal["sentiment-analysis", "ner"] | None = Field(default=None, description="Task of the backend.")
+
+
+class TextHandlerKwargs(HandlerKwargs):
+    """The kwargs of a TextHandler endpoint."""
+
+    model: TextModelOptions = Field(default=TextModelOptions(), description="The classifier and its vectorizer.")
+    query: str = Field(default="query", pattern="^[^_]", description="The argument that holds the text to classify.")
+    labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = Field(
+        default={}, description="What the answer calls each class, such as {0: Negative, 1: Positive}."
+    )
+
+
+class EndpointSection(Section):
+    """One endpoint."""
 
     pattern: Annotated[str, AfterValidator(_path)] = Field(description="The URL's path, such as /$YAMLURL/titanic.")
+
+
+class MLHandlerEndpoint(EndpointSection):
+    """One endpoint of handler MLHandler."""
+
     handler: Literal["MLHandler"] = Field(description="The kind of endpoint.")
     kwargs: MLHandlerKwargs = Field(default=MLHandlerKwargs(), description="Data, model and behaviour.")
 
@@ -153,8 +197,24 @@ class MLHandlerEndpoint(Section):
         return self.kwargs.model.class_ or (tasks[self.kwargs.task] if self.kwargs.task else None)
 
 
+class TextHandlerEndpoint(EndpointSection):
+    """One endpoint of handler TextHandler."""
+
+    handler: Literal["TextHandler"] = Field(description="The kind of endpoint.")
+    kwargs: TextHandlerKwargs = Field(default=TextHandlerKwargs(), description="Data, model and behaviour.")
+
+    @property
+    def model_class(self) -> str | None:
+        """The configured class; the article's, unless two pickles are served."""
+        model = self.kwargs.model
+        return model.class_ or (None if model.vectorizer else "MultinomialNB")
+
+
+EndpointEntry = Annotated[MLHandlerEndpoint | TextHandlerEndpoint, Field(discriminator="handler")]
+
+
 class ConfigFile(Section):
     """config.yaml as a whole."""
 
     server: ServerSection = Field(default=ServerSection(), description="Settings of the server as a whole.")
-    url: dict[str, MLHandlerEndpoint] = Field(min_length=1, description="The endpoints by name.")
+    url: dict[str, EndpointEntry] = Field(min_length=1, description="The endpoints by name.")

@@ -5,8 +5,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+import joblib
 import numpy as np
 import pandas as pd
+
+from server.schema import Schema
 
 
 class ModelKind(StrEnum):
@@ -17,13 +20,15 @@ class ModelKind(StrEnum):
     CLUSTERER = "clusterer"
     OUTLIER_DETECTOR = "outlier detector"
     TRANSFORMER = "transformer"
+    FORECASTER = "forecaster"
     OTHER = "model"
 
 
 class Estimator(ABC):
     """One model. Services know only these methods.
 
-    Features are what `Schema.parse_features` returns: shape (n_rows, n_features), float64 and text.
+    Features are what `Schema.parse_features` returns: shape (n_rows, n_features), float64 and text; those of
+    a time series are indexed by their timestamps.
     """
 
     @property
@@ -35,6 +40,16 @@ class Estimator(ABC):
     @abstractmethod
     def class_name(self) -> str:
         """The name of the model's class."""
+
+    @property
+    @abstractmethod
+    def model(self) -> Any:
+        """The fitted object as its library made it, which is what the model file holds."""
+
+    @property
+    @abstractmethod
+    def estimator(self) -> Any:
+        """The estimator itself, the last step of a pipeline."""
 
     @abstractmethod
     def fit(self, features: pd.DataFrame, target: np.ndarray | None) -> None:
@@ -77,14 +92,19 @@ class Estimator(ABC):
         """What it learned, as JSON values."""
 
     @abstractmethod
-    def save(self, path: Path) -> None:
-        """Write the model to a file."""
+    def schema(self, target: str | None) -> Schema:
+        """The columns that a model which somebody else trained tells of; the target's name is not among that."""
 
     @classmethod
     @abstractmethod
-    def load(cls, path: Path) -> Self:
-        """Read what `save` wrote.
+    def holds(cls, model: object) -> bool:
+        """Whether an object out of a model file is of this family."""
 
-        Raises:
-            ModelUnreadable: the file does not hold a model that can be read here.
-        """
+    @classmethod
+    @abstractmethod
+    def of(cls, model: Any) -> Self:
+        """The family's estimator around such an object."""
+
+    def save(self, path: Path) -> None:
+        """Write the model as a pickle that joblib reads in any environment with its library."""
+        joblib.dump(self.model, path)

@@ -11,6 +11,7 @@ from sklearn.utils import all_estimators
 
 from server.errors import UnknownClass, did_you_mean
 from server.estimators.base import ModelKind
+from server.estimators.sarimax import SARIMAX
 
 # In the order of likelihood: importing all of scikit-learn takes a second and 30 MB.
 MODULES = (
@@ -20,8 +21,9 @@ MODULES = (
     "feature_selection", "impute", "isotonic", "kernel_approximation", "model_selection", "multiclass",
     "multioutput", "semi_supervised", "compose", "pipeline", "feature_extraction", "feature_extraction.text",
 )  # fmt: skip
+# Beside scikit-learn's.
+OWN: dict[str, type] = {"SARIMAX": SARIMAX}
 LATER = {
-    "SARIMAX": "time series models are not part of this release",
     "SentimentAnalysis": "text models are not part of this release",
     "NER": "text models are not part of this release",
 }
@@ -62,12 +64,12 @@ def find_class(name: str, allowed: Collection[str] = ()) -> type:
     Raises:
         UnknownClass: there is none, or it cannot serve predictions; the sentence says why.
     """
-    found = _allowed_class(name, allowed) or _sklearn_class(name)
+    found = _allowed_class(name, allowed) or OWN.get(name) or _sklearn_class(name)
     if found is None:
         if name in LATER:
             raise UnknownClass(f"{name}: {LATER[name]}")
         raise UnknownClass(
-            f"there is no model class {name!r}{did_you_mean(name, class_names())}"
+            f"there is no model class {name!r}{did_you_mean(name, [*class_names(), *OWN])}"
             "; any class name of scikit-learn can be given"
         )
     reason = refusal(found)

@@ -25,7 +25,7 @@ def schema_of(model: Any, target: str | None) -> Schema:
     # scikit-learn's own estimators take numbers; what else a user brought may take text.
     plain = type(model).__module__.startswith("sklearn.") and not _has_steps(model)
     features = tuple(known.get(name, Column(name, Kind.NUMBER if plain else Kind.ANY)) for name in names)
-    return Schema(features, _target(model, target), positional=positional)
+    return Schema(features, target_of(model, target), positional=positional)
 
 
 def _has_steps(model: Any) -> bool:
@@ -73,7 +73,8 @@ def _columns(transformer: Any, names: list[str]) -> Iterator[tuple[str, Column]]
             yield name, Column(name, Kind.TEXT if texts else Kind.ANY, categories=plain)
 
 
-def _target(model: Any, name: str | None) -> Column:
+def target_of(model: Any, name: str | None) -> Column:
+    """The target of a fitted model, as far as its classes tell of it."""
     classes = getattr(model[-1] if isinstance(model, Pipeline) else model, "classes_", None)
     values = np.asarray(classes) if classes is not None and not isinstance(classes, list) else np.empty(0)
     kinds = {"i": Kind.INTEGER, "u": Kind.INTEGER, "f": Kind.NUMBER, "b": Kind.BOOLEAN, "U": Kind.TEXT, "O": Kind.TEXT}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import get_scorer, get_scorer_names, mean_absolute_error
 
 from server.errors import BadRequest, NoScore, did_you_mean
 from server.estimators.base import ModelKind
@@ -50,6 +50,29 @@ def score_of(
             value = float(get_scorer(metric)(model, features, target) if metric else model.score(features, target))
     except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
         raise BadRequest(f"{metric or 'the score'} cannot be had for {name} on these rows: {error}") from error
+    if not math.isfinite(value):
+        raise NoScore(f"{metric or 'the score'} is undefined for these rows (too few of them, or all alike)")
+    return value
+
+
+def score_of_values(predicted: np.ndarray, target: np.ndarray | None, metric: str | None) -> float:
+    """The mean absolute error of numbers, or what a scorer makes of them; greater is better for scorers.
+
+    Raises:
+        NoScore: there is no target to compare with, or the score is undefined.
+        BadRequest: the metric is unknown, or needs more than predictions.
+    """
+    check_metric(metric)
+    if target is None:
+        raise NoScore(f"{metric or 'the score'} compares with a target, and there is no target column")
+    try:
+        if metric is None:
+            value = float(mean_absolute_error(target, predicted))
+        else:
+            scorer = get_scorer(metric)
+            value = float(scorer._sign * scorer._score_func(target, predicted, **scorer._kwargs))
+    except (ValueError, TypeError) as error:
+        raise BadRequest(f"{metric or 'the score'} cannot be had for these rows: {error}") from error
     if not math.isfinite(value):
         raise NoScore(f"{metric or 'the score'} is undefined for these rows (too few of them, or all alike)")
     return value

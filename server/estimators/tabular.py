@@ -1,31 +1,40 @@
 """scikit-learn's estimators behind the interface."""
 
-import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
-import joblib
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.pipeline import Pipeline
 
-from server.errors import BadRequest, InvalidRows, ModelUnreadable, UntrainableRows
+from server.errors import BadRequest, InvalidRows, UntrainableRows
 from server.estimators.attributes import learned_attributes
 from server.estimators.base import Estimator, ModelKind
 from server.estimators.catalogue import kind_of_model
+from server.estimators.foreign import schema_of
 from server.estimators.parameters import build, plain_parameters
 from server.estimators.pipeline import make_model
 from server.estimators.scoring import score_of
-from server.schema import Column
+from server.schema import Column, Schema
 
 
 class TabularEstimator(Estimator):
     """A scikit-learn estimator, alone or as the last step of a pipeline; `model` is the fitted object."""
 
     def __init__(self, model: Any) -> None:
-        self.model = model
+        self._model = model
+
+    @classmethod
+    def holds(cls, model: object) -> bool:
+        return is_model(model)
+
+    @classmethod
+    def of(cls, model: Any) -> Self:
+        return cls(model)
+
+    def schema(self, target: str | None) -> Schema:
+        return schema_of(self.model, target)
 
     @classmethod
     def create(
@@ -41,8 +50,11 @@ class TabularEstimator(Estimator):
         return cls(make_model(estimator, categorical, numeric) if pipeline else estimator)
 
     @property
+    def model(self) -> Any:
+        return self._model
+
+    @property
     def estimator(self) -> Any:
-        """The estimator itself, the last step of a pipeline."""
         return self.model[-1] if isinstance(self.model, Pipeline) else self.model
 
     @property
@@ -56,10 +68,10 @@ class TabularEstimator(Estimator):
     def fit(self, features: pd.DataFrame, target: np.ndarray | None) -> None:
         self._check_target(target)
         try:
-            self.model.fit(features, target)
+            self.model.fit(self._taken(features), target)
         except (ValueError, TypeError, OverflowError, np.linalg.LinAlgError) as error:
-            raise UntrainableRows(f"{self.class_name} cannot be trained on these rows: {_first_line(error)}") from error
-        if not _is_model(self.model):
+            raise UntrainableRows(f"{self.class_name} cannot be trained on these rows: {first_line(error)}") from error
+        if not is_model(self.model):
             raise UntrainableRows(f"{self.class_name} has no predict and no transform with these parameters")
 
     def _check_target(self, target: np.ndarray | None) -> None:
@@ -92,7 +104,7 @@ class TabularEstimator(Estimator):
         return pd.DataFrame(values, columns=[str(label) for label in labels])
 
     def score(self, features: pd.DataFrame, target: np.ndarray | None, metric: str | None = None) -> float:
-        return score_of(self.model, self.kind, features, target, metric)
+        return score_of(self.model, self.kind, self._taken(features), target, metric)
 
     def parameters(self) -> dict[str, Any]:
         return plain_parameters(self.estimator)
@@ -100,32 +112,15 @@ class TabularEstimator(Estimator):
     def attributes(self) -> dict[str, Any]:
         return learned_attributes(self.estimator)
 
-    def save(self, path: Path) -> None:
-        joblib.dump(self.model, path)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        try:
-            with warnings.catch_warnings():
-                # Versions are compared with what the file records, and said once in the log.
-                warnings.simplefilter("ignore")
-                model = joblib.load(path)
-        except Exception as error:  # noqa: BLE001 - a pickle can fail in any way
-            raise ModelUnreadable(
-                f"{path.parent.name}/{path.name} cannot be unpickled: {type(error).__name__}: {error}"
-            ) from error
-        if isinstance(model, type) or not _is_model(model):
-            raise ModelUnreadable(
-                f"{path.parent.name}/{path.name} holds a {type(model).__name__}, which is no model: "
-                "it has neither predict nor transform"
-            )
-        return cls(model)
+    def _taken(self, features: pd.DataFrame) -> Any:
+        """The features in the form that the model takes."""
+        return features
 
     def _call(self, method: str, features: pd.DataFrame) -> Any:
         try:
-            return getattr(self.model, method)(features)
+            return getattr(self.model, method)(self._taken(features))
         except (ValueError, TypeError) as error:
-            raise InvalidRows(f"{self.class_name} does not take these rows: {_first_line(error)}") from error
+            raise InvalidRows(f"{self.class_name} does not take these rows: {first_line(error)}") from error
 
     def _frame(self, values: Any) -> pd.DataFrame:
         if isinstance(values, pd.DataFrame):
@@ -141,11 +136,11 @@ class TabularEstimator(Estimator):
         return pd.DataFrame(array, columns=names)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """What is wrong, without the advice on scikit-learn's classes that follows."""
     return str(error).strip().split("\n")[0]
 
 
-def _is_model(model: Any) -> bool:
+def is_model(model: object) -> bool:
     """Whether it answers for rows; whether it has `predict` may depend on its parameters."""
-    return hasattr(model, "predict") or hasattr(model, "transform")
+    return not isinstance(model, type) and (hasattr(model, "predict") or hasattr(model, "transform"))

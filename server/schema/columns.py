@@ -1,6 +1,6 @@
 """Columns by name, kind and order; parsing rows through them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from server.errors import InvalidRows, Problem, SchemaConflict, ServerError, did_you_mean
-from server.schema.conversion import FOR_ESTIMATOR, FOR_STORAGE, Kind, WrongCells
+from server.schema.conversion import FOR_ESTIMATOR, FOR_FUNCTIONS, FOR_STORAGE, Kind, WrongCells, timestamps
 
 MAX_CATEGORIES = 1000
+# Numbers below are no epoch milliseconds of our times, but years, or dates such as 20260131.
+LEAST_EPOCH = 10**9
 NUMERIC = frozenset({Kind.INTEGER, Kind.NUMBER})
 
 
@@ -68,9 +70,9 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _convert(column: Column, cells: pd.Series, table: dict[Kind, Any]) -> tuple[Any, list[Problem]]:
+def _convert(column: Column, cells: pd.Series, parse: Callable[[pd.Series], Any]) -> tuple[Any, list[Problem]]:
     try:
-        return table[column.kind](cells), []
+        return parse(cells), []
     except WrongCells as wrong:
         return None, [
             Problem(f"/{row}/{_escape(column.name)}", f"{column.name}: {_shown(value)} is not {wrong.expected}")
@@ -99,7 +101,7 @@ def _raise(error: type[ServerError], problems: Sequence[Problem]) -> None:
 
 @dataclass(frozen=True)
 class Schema:
-    """The features a model takes, in order, and its target.
+    """The features a model takes, in order, its target, and the column of timestamps of a time series.
 
     `positional` is set for a model that was fitted on unnamed columns, which are called x0, x1, …: rows
     with other names are then taken by position, if they have the right number of columns.
@@ -108,11 +110,17 @@ class Schema:
     features: tuple[Column, ...]
     target: Column | None = None
     positional: bool = False
+    index: Column | None = None
 
     @property
     def names(self) -> list[str]:
         """The feature names in the order of training."""
         return [column.name for column in self.features]
+
+    @property
+    def inputs(self) -> tuple[Column, ...]:
+        """The columns that rows to predict must have: the timestamps, if any, and the features."""
+        return (self.index, *self.features) if self.index else self.features
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -132,17 +140,19 @@ class Schema:
                 }
             )
 
-        target = values.get("target")
+        target, index = values.get("target"), values.get("index")
         return cls(
             features=tuple(column(entry) for entry in values["features"]),
             target=column(target) if target else None,
             positional=values.get("positional", False),
+            index=column(index) if index else None,
         )
 
     def parse_features(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The features of the rows as an estimator takes them: float64 and text, missing cells as NaN.
 
-        Shape (n_rows, n_features), in the rows' order; columns that are no features are left out.
+        Shape (n_rows, n_features), in the rows' order; columns that are no features are left out. The rows
+        of a time series are indexed by their timestamps, all others are numbered.
 
         Raises:
             InvalidRows: a column is missing or a cell does not fit; both are named.
@@ -152,13 +162,20 @@ class Schema:
         arrays, problems = {}, []
         columns = self._for(rows)
         for column in columns:
-            arrays[column.name], wrong = _convert(column, rows[column.name], FOR_ESTIMATOR)
+            arrays[column.name], wrong = _convert(column, rows[column.name], FOR_ESTIMATOR[column.kind])
             problems += wrong
-        _raise(InvalidRows, problems)
+        index, wrong = self._row_labels(rows)
+        _raise(InvalidRows, wrong + problems)
         # Series keep object arrays as they are; a DataFrame of arrays would convert their text once more.
-        index = pd.RangeIndex(len(rows))
         cells = {name: pd.Series(array, index=index, dtype=array.dtype) for name, array in arrays.items()}
         return pd.DataFrame(cells, columns=[column.name for column in columns], index=index)
+
+    def _row_labels(self, rows: pd.DataFrame) -> tuple[pd.Index, list[Problem]]:
+        if self.index is None:
+            return pd.RangeIndex(len(rows)), []
+        years = self.index.maximum is not None and self.index.maximum < LEAST_EPOCH
+        moments, wrong = _convert(self.index, rows[self.index.name], lambda cells: timestamps(cells, years))
+        return pd.RangeIndex(0) if wrong else pd.DatetimeIndex(moments, name=self.index.name), wrong
 
     def _by_position(self, rows: pd.DataFrame) -> pd.DataFrame:
         # As scikit-learn itself does; but rows that use some of the model's own names mean all of them.
@@ -169,12 +186,15 @@ class Schema:
 
     def _for(self, rows: pd.DataFrame) -> Sequence[Column]:
         # A model that names no columns at all takes what comes.
-        return self.features or [Column(name, Kind.ANY) for name in rows.columns]
+        if self.features or self.index:
+            return self.features
+        return [Column(name, Kind.ANY) for name in rows.columns]
 
     def _refuse_missing(self, present: Sequence[str]) -> None:
-        missing = [name for name in self.names if name not in present]
+        needed = [column.name for column in self.inputs]
+        missing = [name for name in needed if name not in present]
         if missing:
-            unused = [name for name in present if name not in self.names]
+            unused = [name for name in present if name not in needed]
             problems = [Problem(f"/{_escape(name)}", f"missing{did_you_mean(name, unused)}") for name in missing]
             names = ", ".join(repr(name) for name in missing[:20])
             hint = did_you_mean(missing[0], unused) if len(missing) == 1 else ""
@@ -199,7 +219,7 @@ class Schema:
         cells = rows[name]
         if self.target.kind is Kind.INTEGER and pd.api.types.is_integer_dtype(cells.dtype) and not cells.hasnans:
             return cells.to_numpy(dtype=np.int64)  # exact also where a float is not
-        values, problems = _convert(self.target, cells, FOR_ESTIMATOR)
+        values, problems = _convert(self.target, cells, FOR_ESTIMATOR[self.target.kind])
         _raise(InvalidRows, problems)
         absent = np.flatnonzero(pd.isna(values))[:20]
         _raise(InvalidRows, [Problem(f"/{row}/{_escape(name)}", f"the target {name} is missing") for row in absent])
@@ -230,7 +250,23 @@ def conform(rows: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     _raise(SchemaConflict, problems)
     stored = {}
     for column in columns:
-        stored[column.name], wrong = _convert(column, rows[column.name], FOR_STORAGE)
+        stored[column.name], wrong = _convert(column, rows[column.name], FOR_STORAGE[column.kind])
         problems += wrong
     _raise(SchemaConflict, problems)
     return pd.DataFrame(stored, columns=names)
+
+
+def typed(rows: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """The rows as pandas.read_csv would give them, numbered; cells of other columns stay as they came.
+
+    Raises:
+        InvalidRows: a cell does not fit its column.
+    """
+    known = {column.name: column for column in columns}
+    cells, problems = {}, []
+    for name in rows.columns:
+        column = known.get(name, Column(name, Kind.ANY))
+        cells[name], wrong = _convert(column, rows[name], FOR_FUNCTIONS[column.kind])
+        problems += wrong
+    _raise(InvalidRows, problems)
+    return pd.DataFrame(cells, columns=rows.columns, index=pd.RangeIndex(len(rows)))

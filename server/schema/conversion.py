@@ -140,6 +140,19 @@ def _epoch(cells: pd.Series, milliseconds: np.ndarray) -> pd.Series:
     return moments.astype("datetime64[us]")
 
 
+def timestamps(cells: pd.Series, years: bool) -> pd.Series:
+    """datetime64 of a time index; `years` says that its numbers are years or dates such as 1972 or 20260131.
+
+    Raises:
+        WrongCells: a cell is missing, or no date or time.
+    """
+    if years and pd.api.types.is_numeric_dtype(cells.dtype):
+        cells = pd.Series(texts(cells), index=cells.index, dtype="str")
+    moments = datetimes(cells)
+    _refuse(cells, moments.isna().to_numpy(), "an ISO 8601 date or time, or epoch milliseconds")
+    return moments
+
+
 def _anything(cells: pd.Series) -> np.ndarray:
     """Numbers where every cell is one, text otherwise."""
     try:
@@ -158,6 +171,32 @@ FOR_ESTIMATOR: dict[Kind, Callable[[pd.Series], np.ndarray]] = {
     Kind.DATETIME: lambda cells: _datetime_texts(datetimes(cells)),
     Kind.NESTED: lambda cells: cells.to_numpy(dtype=object),
     Kind.ANY: _anything,
+}
+
+
+def _plain_integers(cells: pd.Series) -> pd.Series:
+    if pd.api.types.is_integer_dtype(cells.dtype) and not cells.hasnans:
+        return cells.astype(np.int64).reset_index(drop=True)
+    values = pd.Series(numbers(cells))
+    whole = bool((values == values.round()).all())
+    return values.astype(np.int64) if whole else values
+
+
+def _plain_booleans(cells: pd.Series) -> pd.Series:
+    values = pd.Series(booleans(cells))
+    return values.astype(object).map(bool, na_action="ignore") if values.hasnans else values.astype(bool)
+
+
+# What pandas.read_csv would give, which is what a user's function expects: int64 as long as nothing is
+# missing, float64, bool, str, datetime64.
+FOR_FUNCTIONS: dict[Kind, Callable[[pd.Series], pd.Series]] = {
+    Kind.INTEGER: _plain_integers,
+    Kind.NUMBER: lambda cells: pd.Series(numbers(cells)),
+    Kind.BOOLEAN: _plain_booleans,
+    Kind.TEXT: lambda cells: pd.Series(texts(cells), dtype="str"),
+    Kind.DATETIME: lambda cells: datetimes(cells).reset_index(drop=True),
+    Kind.NESTED: lambda cells: cells.reset_index(drop=True),
+    Kind.ANY: lambda cells: cells.reset_index(drop=True),
 }
 
 

@@ -1,11 +1,13 @@
-"""Mistakes in the configuration that only the model classes can find."""
+"""Mistakes in the configuration that only the model classes and the user's own functions can tell."""
 
 from typing import Any
 
 from server.config import Config
-from server.errors import BadRequest, Problem
+from server.errors import BadRequest, NotReady, Problem
 from server.estimators.catalogue import LATER, find_class
+from server.estimators.documents import check_vectorizer
 from server.estimators.parameters import build, check_parameters
+from server.tables.transform import find_transform
 
 
 def model_problems(config: Config) -> list[Problem]:
@@ -22,6 +24,29 @@ def model_problems(config: Config) -> list[Problem]:
             problems.append(Problem(f"{path}.class", error.detail))
             continue
         problems += _parameter_problems(cls, model.params, f"{path}.params")
+        if entry.handler == "TextHandler":
+            problems += _vectorizer_problems(entry.kwargs.model.vectorizer_params, f"{path}.vectorizer_params")
+    return problems
+
+
+def _vectorizer_problems(params: dict[str, Any], path: str) -> list[Problem]:
+    try:
+        check_vectorizer(params)
+    except BadRequest as error:
+        return [Problem(path, error.detail)]
+    return []
+
+
+def transform_problems(config: Config) -> list[Problem]:
+    """Transforms that cannot be found, with their YAML paths."""
+    problems = []
+    for name, entry in config.url.items():
+        text = entry.kwargs.data.transform if entry.kwargs.data else None
+        if text is not None:
+            try:
+                find_transform(text, config.folder)
+            except NotReady as error:
+                problems.append(Problem(f"url.{name}.kwargs.data.transform", error.detail))
     return problems
 
 

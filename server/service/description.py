@@ -1,12 +1,15 @@
 """What is told of an endpoint: its class and parameters, and what has changed since its training."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from server.config import MLHandlerEndpoint
+from server.config import EndpointEntry
+from server.errors import NotReady
 from server.service.recipe import Recipe
 from server.service.serving import ServedModel
 from server.service.source import fingerprint, has_changed
+from server.tables.transform import find_transform
 
 
 def described(recipe: Recipe, served: ServedModel | None, allowed: Sequence[str]) -> dict[str, Any]:
@@ -18,12 +21,12 @@ def described(recipe: Recipe, served: ServedModel | None, allowed: Sequence[str]
     return {"params": recipe.all_parameters(allowed), "model": recipe.class_name}
 
 
-def configured_model(entry: MLHandlerEndpoint) -> dict[str, Any]:
+def configured_model(entry: EndpointEntry) -> dict[str, Any]:
     """The model section of the configuration, as it is remembered with a trained model."""
     return entry.kwargs.model.model_dump(mode="json", by_alias=True) | {"class": entry.model_class}
 
 
-def stale_reasons(entry: MLHandlerEndpoint, served: ServedModel | None) -> list[str]:
+def stale_reasons(entry: EndpointEntry, served: ServedModel | None, folder: Path) -> list[str]:
     """What has changed in the configuration since the serving model was trained."""
     if served is None or not served.facts:
         return []
@@ -33,4 +36,18 @@ def stale_reasons(entry: MLHandlerEndpoint, served: ServedModel | None) -> list[
     before = served.facts.get("source")
     if has_changed(before, fingerprint(entry.kwargs.data, before)):
         reasons.append("data.url or what it holds")
+    transform = configured_transform(entry, folder)
+    if (served.transform, served.facts.get("transform_digest")) != transform:
+        reasons.append("data.transform or the file it lies in")
     return reasons
+
+
+def configured_transform(entry: EndpointEntry, folder: Path) -> tuple[str | None, str | None]:
+    """The configuration's transform and the checksum of its file, as remembered with a trained model."""
+    text = entry.kwargs.data.transform if entry.kwargs.data else None
+    if text is None:
+        return None, None
+    try:
+        return text, find_transform(text, folder).digest()
+    except NotReady:
+        return text, None

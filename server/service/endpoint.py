@@ -17,11 +17,12 @@ from server.schema import Column, Schema
 from server.schema.conversion import Kind
 from server.service.description import described, stale_reasons
 from server.service.prediction import Prediction, predicted
+from server.service.preparation import prepare
 from server.service.readiness import Readiness
 from server.service.recipe import OPTIONS, Options, Recipe, changed
-from server.service.serving import ModelCache, ServedModel
+from server.service.serving import ServedModel
 from server.service.source import fill_once, is_missing
-from server.service.training import TrainingTask, current_recipe, open_store, prepare, train
+from server.service.training import TrainingTask, current_recipe, open_models, open_store, train
 from server.storage.endpoint_store import own
 from server.tables.preparation import unknown_columns
 
@@ -37,7 +38,7 @@ class Endpoint:
         self.entry = config.url[name]
         self._runner = runner
         self._store = open_store(config, name)
-        self._models = ModelCache(self._store.model, self.entry.kwargs.model.target_col)
+        self._models = open_models(config, name, self._store)
         self.readiness = Readiness(name, self.entry, self._store, self._models, self._start_first_training)
 
     def predict(self, rows: pd.DataFrame, output: str | None = None) -> Prediction:
@@ -63,7 +64,9 @@ class Endpoint:
                 raise BadRequest("there are no rows to score: post some, or append training data first")
             trained = served.facts.get("options")
             options = Options.from_dict(trained) if trained else self._recipe().options
-            rows = prepare(stored, options, self.name)
+            rows = prepare(stored, options, self.name, served.find_transform(), self._recipe().text_col)
+        elif not rows.empty:
+            rows = served.transformed(rows)
         if rows.empty:
             raise BadRequest("there are no rows to score")
         schema = self._scored_schema(served, rows, target)
@@ -216,7 +219,7 @@ class Endpoint:
 
     def stale_reasons(self, served: ServedModel | None) -> list[str]:
         """What has changed in the configuration since the serving model was trained."""
-        return stale_reasons(self.entry, served)
+        return stale_reasons(self.entry, served, self.config.folder)
 
     def served(self) -> ServedModel | None:
         """The model that serves, if any."""
@@ -229,7 +232,7 @@ class Endpoint:
     def text_columns(self) -> list[str]:
         """Columns known to hold text, in which '007' must stay '007'."""
         served = self._models.current()
-        columns: Sequence[Column] = self._store.data.columns() if served is None else served.schema.features
+        columns: Sequence[Column] = self._store.data.columns() if served is None else served.inputs
         if served is not None and served.schema.target is not None:
             columns = [*columns, served.schema.target]
         return _text_names(columns)

@@ -36,11 +36,11 @@ def predicted(served: ServedModel, rows: pd.DataFrame, output: str, target: str 
     check_output(output)
     if rows.columns.empty and rows.empty:
         return Prediction(pd.DataFrame(), [])
-    features = served.schema.parse_features(rows)
+    features = served.features(rows)
     if output == "proba":
         return _probabilities(served, features)
     name = target or (served.schema.target.name if served.schema.target else "prediction")
-    if features.empty:
+    if not len(features):
         return Prediction(pd.DataFrame({name: []}), None if output == "records" else [])
     answer = served.estimator.predict(features)
     if isinstance(answer, pd.DataFrame):
@@ -52,7 +52,7 @@ def predicted(served: ServedModel, rows: pd.DataFrame, output: str, target: str 
 
 
 def _probabilities(served: ServedModel, features: pd.DataFrame) -> Prediction:
-    if features.empty:
+    if not len(features):
         return Prediction(pd.DataFrame(), None)
     return Prediction(served.estimator.predict_proba(features))
 

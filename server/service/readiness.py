@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from server.config import MLHandlerEndpoint
+from server.config import EndpointEntry
 from server.errors import ModelUnreadable, NotReady, ServerError
 from server.estimators.catalogue import LATER
 from server.service.serving import ModelCache, ServedModel
@@ -22,7 +22,7 @@ class Readiness:
     def __init__(
         self,
         name: str,
-        entry: MLHandlerEndpoint,
+        entry: EndpointEntry,
         store: EndpointStore,
         models: ModelCache,
         train: Callable[[bool], None],
@@ -61,7 +61,9 @@ class Readiness:
             NotReady: what is configured cannot be had (yet).
         """
         self.check_supported()
-        if self._models.current() is not None:
+        served = self._models.current()
+        if served is not None:
+            served.find_transform()
             return
         unreadable = refusal(self._entry.kwargs.data)
         if unreadable:
@@ -90,11 +92,9 @@ class Readiness:
         Raises:
             NotReady: predictions without it would be other ones than those configured.
         """
-        source, name = self._entry.kwargs.data, self._entry.model_class
+        name = self._entry.model_class
         if name in LATER:
             raise NotReady(f"{self._name}: {name}: {LATER[name]}")
-        if source is not None and source.transform:
-            raise NotReady(f"{self._name}: {refusal(source)}")
 
     def served_or_none(self) -> ServedModel | None:
         """The serving model; None also when it cannot be read."""

@@ -4,10 +4,10 @@ Defaults, then the configuration, then what was changed over HTTP (kept in confi
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
-from server.config import ModelOptions
+from server.config import TrainingOptions
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.estimators.catalogue import find_class
 from server.estimators.parameters import build, check_parameters, drop_unknown, parameter_names, plain_parameters
@@ -17,6 +17,7 @@ COLUMN_LISTS = ("include", "exclude", "nums", "cats")
 FLAGS_OR_LISTS = ("dropna", "drop_duplicates")
 NAMES = ("target_col", "index_col")
 OPTIONS = ("include", "exclude", "dropna", "drop_duplicates", "pipeline", "nums", "cats", "target_col", "index_col")
+TEXT_OPTIONS = ("target_col", "dropna", "drop_duplicates")
 ALIASES = {"deduplicate": "drop_duplicates", "_target_col": "target_col", "_index_col": "index_col"}
 FLAG_TEXT = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 
@@ -48,11 +49,17 @@ class Options:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Class, parameters (as given, not the defaults) and options."""
+    """Class, parameters (as given, not the defaults) and options.
+
+    A recipe with a `text_col` makes a classifier of the texts in that column, with a TF-IDF vectorizer of
+    these parameters.
+    """
 
     class_name: str | None
     params: dict[str, Any]
     options: Options
+    text_col: str | None = None
+    vectorizer_params: dict[str, Any] = field(default_factory=dict)
 
     def find_class(self, allowed: Sequence[str]) -> type:
         """The class to train.
@@ -72,7 +79,9 @@ class Recipe:
 Existing = Callable[[], tuple[str, dict[str, Any]] | None]
 
 
-def effective(model: ModelOptions, class_name: str | None, settings: Mapping[str, Any], existing: Existing) -> Recipe:
+def effective(
+    model: TrainingOptions, class_name: str | None, settings: Mapping[str, Any], existing: Existing
+) -> Recipe:
     """The recipe that holds now.
 
     Args:
@@ -96,11 +105,13 @@ def effective(model: ModelOptions, class_name: str | None, settings: Mapping[str
         found = existing()
         if found is not None:
             name, params = found
-    return Recipe(name, params, options)
+    return Recipe(
+        name, params, options, getattr(model, "text_col", None), dict(getattr(model, "vectorizer_params", {}))
+    )
 
 
-def _configured(model: ModelOptions) -> Options:
-    return Options(**{name: getattr(model, name) for name in OPTIONS})
+def _configured(model: TrainingOptions) -> Options:
+    return Options(**{name: getattr(model, name) for name in OPTIONS if hasattr(model, name)})
 
 
 def _frozen(name: str, value: Any) -> Any:
@@ -136,6 +147,9 @@ def changed(
         InvalidParameter: a name that is neither option nor parameter, or a value that does not fit.
     """
     given = {ALIASES.get(name, name): value for name, value in given.items()}
+    foreign = [name for name in given if recipe.text_col and name in OPTIONS and name not in TEXT_OPTIONS]
+    if foreign:
+        raise InvalidParameter(f"{foreign[0]} has no meaning for texts; there are {', '.join(TEXT_OPTIONS)}")
     transform = _own_transform(settings, recipe)
     transform |= {name: option_value(name, given[name]) for name in OPTIONS if name in given}
     model = dict(settings.get("model") or {}) if is_own(settings) else _stored_model(settings, recipe)

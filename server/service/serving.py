@@ -3,20 +3,24 @@
 import logging
 import platform
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from server.errors import ModelUnreadable
+import pandas as pd
+
+from server.errors import ModelUnreadable, NotReady
 from server.estimators.base import Estimator
-from server.estimators.foreign import schema_of
-from server.estimators.tabular import TabularEstimator
-from server.schema import Schema
+from server.estimators.loading import load_estimator
+from server.schema import Column, Schema
 from server.storage.model_store import ModelStore, Signature
+from server.tables.reading import type_cells
+from server.tables.transform import Transform, find_transform
 
 logger = logging.getLogger(__name__)
-LIBRARIES = ("scikit-learn", "pandas", "numpy")
+LIBRARIES = ("scikit-learn", "statsmodels", "pandas", "numpy")
 
 
 @cache
@@ -27,20 +31,80 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A loaded model, its schema and the facts of its training (empty for a model that a user brought)."""
+    """A loaded model, its schema and the facts of its training (empty for a model that a user brought).
+
+    Its rows are transformed as those were that it was trained on: `transform` is that of the training, or
+    the configuration's for a model that a user brought. `raw` are the columns before the transform.
+    """
 
     estimator: Estimator
     schema: Schema
     signature: Signature
     facts: dict[str, Any] = field(default_factory=dict)
+    transform: str | None = None
+    raw: tuple[Column, ...] = ()
+    folder: Path = Path()
+
+    @property
+    def inputs(self) -> tuple[Column, ...]:
+        """The columns that rows to predict have, as far as they are known."""
+        if not self.transform or not self.raw:
+            return self.schema.inputs
+        target = self.schema.target.name if self.schema.target else None
+        return tuple(column for column in self.raw if column.name != target)
+
+    def find_transform(self) -> Transform | None:
+        """The function that the rows go through first, if any.
+
+        Raises:
+            NotReady: it cannot be found any more.
+        """
+        if self.transform is None:
+            return None
+        try:
+            return find_transform(self.transform, self.folder)
+        except NotReady as error:
+            raise NotReady(f"the model was trained with a transform that is gone: {error.detail}") from error
+
+    def transformed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows after the transform, each in its place.
+
+        Raises:
+            TransformFailed, InvalidRows: it does not take these rows.
+        """
+        transform = self.find_transform()
+        if transform is None or rows.columns.empty:
+            return rows
+        if not self.raw and (rows.dtypes == "str").all():
+            # Nothing says what these columns hold: they are read as a CSV's would be.
+            rows = type_cells(rows)
+        return transform(rows, self.raw, aligned=True)
+
+    def features(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """What the estimator takes of raw rows, shape (n_rows, n_features).
+
+        Raises:
+            InvalidRows, TransformFailed: the rows do not fit.
+        """
+        return self.schema.parse_features(self.transformed(rows))
 
 
 class ModelCache:
-    """The serving model of one endpoint in this process."""
+    """The serving model of one endpoint in this process; `transform` and `folder` are the configuration's."""
 
-    def __init__(self, store: ModelStore, target: str | None) -> None:
+    def __init__(
+        self,
+        store: ModelStore,
+        target: str | None = None,
+        text_col: str | None = None,
+        transform: str | None = None,
+        folder: Path = Path(),
+    ) -> None:
         self._store = store
         self._target = target
+        self._text_col = text_col
+        self._transform = transform
+        self._folder = folder
         self._loading = threading.Lock()
         self._model: ServedModel | None = None
         self._failure: tuple[Signature, str] | None = None
@@ -88,7 +152,7 @@ class ModelCache:
         facts = self._store.facts() or {}
         written_by = facts.get("versions", {})
         try:
-            estimator = TabularEstimator.load(self._store.path)
+            estimator = load_estimator(self._store.path, self._store.vectorizer)
         except ModelUnreadable as error:
             known = (
                 f" It was written with {_listed(written_by)}; this server has {_listed(versions())}."
@@ -96,10 +160,19 @@ class ModelCache:
                 else ""
             )
             raise ModelUnreadable(error.detail + "." + known) from error
-        if facts:
-            self._compare(written_by)
-            return ServedModel(estimator, Schema.from_dict(facts["schema"]), signature, facts)
-        return ServedModel(estimator, schema_of(estimator.model, self._target), signature)
+        if not facts:
+            schema = self._renamed(estimator.schema(self._target))
+            return ServedModel(estimator, schema, signature, {}, self._transform, (), self._folder)
+        self._compare(written_by)
+        raw = Schema.from_dict({"features": facts.get("raw") or []}).features
+        schema = Schema.from_dict(facts["schema"])
+        return ServedModel(estimator, schema, signature, facts, facts.get("transform"), raw, self._folder)
+
+    def _renamed(self, schema: Schema) -> Schema:
+        """A vectorizer does not say what its column of texts is called; the configuration does."""
+        if self._text_col is None or len(schema.features) != 1:
+            return schema
+        return replace(schema, features=(replace(schema.features[0], name=self._text_col),))
 
     def _compare(self, written_by: dict[str, str]) -> None:
         differing = {name: old for name, old in written_by.items() if versions().get(name) != old}

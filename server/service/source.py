@@ -21,8 +21,6 @@ def refusal(source: DataSource | None) -> str | None:
     """Why this source cannot be used, or None."""
     if source is None:
         return None
-    if source.transform:
-        return "data.transform is not part of this release"
     if source.url and "://" in source.url:
         return "databases as data.url are not part of this release"
     return None

@@ -3,26 +3,24 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from server.config import Config
-from server.errors import BadRequest, InvalidRows, ModelUnreadable, NoScore, NotReady, UntrainableRows, did_you_mean
-from server.estimators.base import ModelKind
-from server.estimators.pipeline import is_categorical
-from server.estimators.tabular import TabularEstimator
-from server.schema import Column, Kind, Schema
+from server.errors import ModelUnreadable, NotReady, UntrainableRows
+from server.schema import Schema
 from server.service.description import configured_model
-from server.service.recipe import Options, Recipe, changed, effective
+from server.service.fitting import Fitted, fit
+from server.service.preparation import prepare, raw_columns
+from server.service.recipe import Recipe, changed, effective
 from server.service.serving import ModelCache, versions
 from server.service.source import fill_once, fingerprint, refill
 from server.storage.endpoint_store import EndpointStore, own
-from server.tables.preparation import select_columns, select_rows, unknown_columns
+from server.tables.transform import Transform, find_transform
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +43,17 @@ class TrainingTask:
 
 def open_store(config: Config, endpoint: str) -> EndpointStore:
     """The endpoint's state."""
-    path = config.url[endpoint].kwargs.model.path
-    return EndpointStore(config.state_folder(endpoint), Path(path) if path else None)
+    model = config.url[endpoint].kwargs.model
+    files = [Path(path) if path else None for path in (model.path, getattr(model, "vectorizer", None))]
+    return EndpointStore(config.state_folder(endpoint), *files)
+
+
+def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCache:
+    """The endpoint's serving model, read when it is asked for."""
+    kwargs = config.url[endpoint].kwargs
+    transform = kwargs.data.transform if kwargs.data else None
+    text_col = getattr(kwargs.model, "text_col", None)
+    return ModelCache(store.model, kwargs.model.target_col, text_col, transform, config.folder)
 
 
 def current_recipe(
@@ -59,7 +66,7 @@ def current_recipe(
     """What would be trained now, or with these settings."""
     entry = config.url[endpoint]
     model, source = entry.kwargs.model, entry.kwargs.data
-    if model.index_col is None and source is not None:
+    if source is not None and getattr(model, "index_col", source.index_col) is None:
         model = model.model_copy(update={"index_col": source.index_col})
 
     def existing() -> tuple[str, dict[str, Any]] | None:
@@ -101,7 +108,7 @@ def train(task: TrainingTask) -> dict[str, Any]:
 
 def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
     started = time.monotonic()
-    models = ModelCache(store.model, None)
+    models = open_models(task.config, task.endpoint, store)
     allowed = task.config.server.classes
     recipe = current_recipe(task.config, task.endpoint, store, models)
 
@@ -113,13 +120,28 @@ def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
         settings = own(change(store.settings()))
         recipe = current_recipe(task.config, task.endpoint, store, models, settings)
     rows, data_version = _rows(task, store)
-    prepared = prepare(rows, recipe.options, task.endpoint)
-    estimator, schema, answer = fit(prepared, recipe, allowed)
-    facts = _facts(task, recipe, schema, answer, len(prepared), data_version, time.monotonic() - started)
-    store.stage_model(task.run, estimator.save, facts)
+    transform = _transform(task)
+    prepared = prepare(rows, recipe.options, task.endpoint, transform, recipe.text_col)
+    fitted = fit(prepared, recipe, allowed)
+    facts = _facts(task, recipe, fitted) | {
+        "rows": len(prepared),
+        "data_version": data_version,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    if transform is not None:
+        raw = Schema(raw_columns(rows)).to_dict()["features"]
+        facts |= {"transform": transform.text, "transform_digest": transform.digest(), "raw": raw}
+    store.stage_model(task.run, fitted.estimator.save, facts)
     store.publish(task.run, change if task.given else None)
-    logger.info("%s: trained %s on %d rows", task.endpoint, estimator.class_name, len(prepared))
-    return answer
+    logger.info("%s: trained %s on %d rows", task.endpoint, fitted.estimator.class_name, len(prepared))
+    return fitted.answer
+
+
+def _transform(task: TrainingTask) -> Transform | None:
+    source = task.config.url[task.endpoint].kwargs.data
+    if source is None or source.transform is None:
+        return None
+    return find_transform(source.transform, task.config.folder)
 
 
 def _rows(task: TrainingTask, store: EndpointStore) -> tuple[pd.DataFrame, int | None]:
@@ -139,122 +161,17 @@ def _rows(task: TrainingTask, store: EndpointStore) -> tuple[pd.DataFrame, int |
     return rows, version
 
 
-def prepare(rows: pd.DataFrame, options: Options, endpoint: str) -> pd.DataFrame:
-    """The rows and columns to train on.
-
-    Raises:
-        UntrainableRows: none are left.
-    """
-    named = {name: value for name, value in options.to_dict().items() if name != "target_col"}
-    for option, names in unknown_columns(rows, named).items():
-        logger.warning("%s: %s names columns that the data does not have: %s", endpoint, option, ", ".join(names))
-    selected = select_columns(rows, options.include, options.exclude, options.target_col)
-    prepared = select_rows(selected, options.dropna, options.drop_duplicates)
-    if prepared.empty:
-        raise UntrainableRows(
-            f"no rows are left of {len(rows)} after dropna and drop_duplicates; "
-            "exclude columns with many missing cells, or set dropna=false"
-        )
-    return prepared
-
-
-def fit(
-    rows: pd.DataFrame, recipe: Recipe, allowed: tuple[str, ...]
-) -> tuple[TabularEstimator, Schema, dict[str, Any]]:
-    """A fitted model, its schema, and what a training answers: a score or learned attributes.
-
-    Raises:
-        UntrainableRows: the class cannot learn from these rows.
-        InvalidParameter: the parameters do not fit the class.
-    """
-    cls = recipe.find_class(allowed)
-    options = recipe.options
-    schema = _schema(rows, options)
-    categorical = [column for column in schema.features if is_categorical(column, options.cats, options.nums)]
-    numeric = [column for column in schema.features if column not in categorical]
-    if not options.pipeline:
-        schema = replace(schema, features=tuple(numeric))
-    if not schema.features:
-        raise UntrainableRows("no feature columns are left; check include, exclude and pipeline")
-    estimator = TabularEstimator.create(cls, recipe.params, categorical, numeric, options.pipeline)
-    if estimator.kind in (ModelKind.CLASSIFIER, ModelKind.REGRESSOR) and schema.target is None:
-        raise UntrainableRows(_no_target(rows, options, estimator.class_name))
-    try:
-        features = schema.parse_features(rows)
-        target = schema.parse_target(rows) if schema.target else None
-    except InvalidRows as error:
-        raise UntrainableRows(error.detail, error.problems) from error
-    estimator.fit(features, target)
-    return estimator, schema, _answer(estimator, features, target)
-
-
-def _schema(rows: pd.DataFrame, options: Options) -> Schema:
-    target = options.target_col if options.target_col in rows.columns else None
-    features = []
-    for name in rows.columns:
-        if name in (target, options.index_col):
-            continue
-        column = Column.of(name, rows[name])
-        if column.kind is Kind.NESTED:
-            raise UntrainableRows(f"the column {name!r} holds lists or objects, not values; exclude it")
-        if is_categorical(column, options.cats, options.nums):
-            column = Column.of(name, rows[name], categorical=True)
-        elif name in options.nums:
-            column = replace(column, kind=Kind.NUMBER)
-        features.append(column)
-    described = None
-    if target is not None:
-        described = Column.of(target, rows[target], categorical=rows[target].nunique() <= 100)
-    return Schema(tuple(features), described)
-
-
-def _no_target(rows: pd.DataFrame, options: Options, class_name: str) -> str:
-    if options.target_col is None:
-        return f"{class_name} learns to predict a column; name it with target_col"
-    near = did_you_mean(options.target_col, rows.columns)
-    return f"the target column {options.target_col!r} is not in the training data{near}"
-
-
-def _answer(estimator: TabularEstimator, features: pd.DataFrame, target: np.ndarray | None) -> dict[str, Any]:
-    """What the training answers; a model that cannot even answer for its own rows is not published."""
-    try:
-        if estimator.kind is not ModelKind.TRANSFORMER:
-            return {"score": estimator.score(features, target)}
-    except NoScore:
-        if estimator.kind in (ModelKind.CLASSIFIER, ModelKind.REGRESSOR):
-            # R² of a single row is undefined, and yet the model is trained.
-            return {"score": None}
-    except BadRequest as error:
-        raise UntrainableRows(f"{estimator.class_name} cannot predict the rows it learned: {error.detail}") from error
-    try:
-        estimator.predict(features)
-    except InvalidRows as error:
-        raise UntrainableRows(f"{estimator.class_name} cannot predict the rows it learned: {error.detail}") from error
-    return estimator.attributes()
-
-
-def _facts(
-    task: TrainingTask,
-    recipe: Recipe,
-    schema: Schema,
-    answer: dict[str, Any],
-    rows: int,
-    data_version: int | None,
-    seconds: float,
-) -> dict[str, Any]:
+def _facts(task: TrainingTask, recipe: Recipe, fitted: Fitted) -> dict[str, Any]:
     entry = task.config.url[task.endpoint]
     return {
         "run": task.run,
         "endpoint": task.endpoint,
         "trained": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 3),
         "class": recipe.class_name,
         "params": recipe.params,
         "options": recipe.options.to_dict(),
-        "schema": schema.to_dict(),
-        "rows": rows,
-        "data_version": data_version,
-        "score": answer.get("score"),
+        "schema": fitted.schema.to_dict(),
+        "score": fitted.answer.get("score"),
         "versions": versions(),
         "configured": configured_model(entry),
         "source": fingerprint(entry.kwargs.data),

@@ -29,11 +29,11 @@ class EndpointStore:
     change. Who needs both takes `training` first.
     """
 
-    def __init__(self, folder: Path, model_path: Path | None = None) -> None:
+    def __init__(self, folder: Path, model_path: Path | None = None, vectorizer: Path | None = None) -> None:
         self.folder = folder
         self.training = Lock(folder / ".locks" / "training.lock")
         self.change = Lock(folder / ".locks" / "change.lock")
-        self.model = ModelStore(model_path or folder / "model.pkl")
+        self.model = ModelStore(model_path or folder / "model.pkl", vectorizer)
         self.data = TrainingData(folder / "training_data", Lock(folder / ".locks" / "data.lock"))
         self._settings = folder / "config.json"
         self._state = folder / "state.json"

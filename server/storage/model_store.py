@@ -17,22 +17,22 @@ from server.storage.files import move_whole
 MAGIC = b"RESTIMATOR-MODEL"
 MOST_FACTS = 64 * 2**20
 
-Signature = tuple[int, int, int, int]
+Signature = tuple[int, ...]
 
 
 class ModelStore:
-    """The serving model of one endpoint."""
+    """The serving model of one endpoint; `vectorizer` is the file that a classifier of texts may need beside it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, vectorizer: Path | None = None) -> None:
         self.path = path
+        self.vectorizer = vectorizer
 
     def signature(self) -> Signature | None:
-        """Changes whenever the file is replaced or rewritten; None when there is none."""
-        try:
-            status = os.stat(self.path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+        """Changes whenever a file is replaced or rewritten; None when there is no model."""
+        model = _signature(self.path)
+        if model is None or self.vectorizer is None:
+            return model
+        return model + (_signature(self.vectorizer) or ())
 
     def facts(self) -> dict[str, Any] | None:
         """What this server recorded with the model; None for a file that it did not write."""
@@ -69,6 +69,14 @@ class ModelStore:
         existed = self.path.exists()
         self.path.unlink(missing_ok=True)
         return existed
+
+
+def _signature(path: Path) -> Signature | None:
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def seal(path: Path, facts: dict[str, Any]) -> None:

@@ -6,13 +6,13 @@ import pandas as pd
 
 
 def select_columns(
-    rows: pd.DataFrame, include: Collection[str], exclude: Collection[str], target: str | None
+    rows: pd.DataFrame, include: Collection[str], exclude: Collection[str], always: Collection[str | None]
 ) -> pd.DataFrame:
-    """The columns to train on, the target among them; `include` wins over `exclude`."""
+    """The columns to train on, `always` among them; `include` wins over `exclude`."""
     if include:
-        kept = [name for name in rows.columns if name in include or name == target]
+        kept = [name for name in rows.columns if name in include or name in always]
     else:
-        kept = [name for name in rows.columns if name not in exclude or name == target]
+        kept = [name for name in rows.columns if name not in exclude or name in always]
     return rows[kept]
 
 

@@ -1,6 +1,7 @@
 """MLHandler's verbs: parse, one service call, render."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from flask import Response, request, send_file
@@ -18,6 +19,7 @@ from server.web.responses import (
     prediction_response,
     table_response,
 )
+from server.web.template import template_page
 
 ACTIONS = ("predict", "score", "append", "train", "retrain")
 VIEWS = ("_model", "_params", "_cache", "_download")
@@ -46,7 +48,8 @@ class MLHandlerResource(Resource):
                 return view(data)
         data = read_request(request, self._limits)
         if data.is_empty:
-            return endpoint_page(self.endpoint_)
+            template = self.endpoint_.entry.kwargs.template
+            return template_page(self.endpoint_, Path(template)) if template else endpoint_page(self.endpoint_)
         data.check_options({"_output", "_format", "_action", *VIEWS})
         action = data.option("_action", "predict")
         if action != "predict":

@@ -8,8 +8,10 @@ from flask_restful import Api, Resource
 
 from server.config import Limits
 from server.service.endpoint import Endpoint
+from server.service.text import TextEndpoint
 from server.web.mlhandler import MLHandlerResource
 from server.web.responses import error_response, json_response
+from server.web.text import TextHandlerResource
 
 OWN = ("/healthz", "/readyz")
 
@@ -65,7 +67,7 @@ def register_routes(app: Flask, endpoints: Mapping[str, Endpoint], limits: Limit
     api = ProblemApi(app, limits)
     for name, endpoint in endpoints.items():
         api.add_resource(
-            MLHandlerResource,
+            TextHandlerResource if isinstance(endpoint, TextEndpoint) else MLHandlerResource,
             endpoint.entry.pattern,
             endpoint=f"endpoint:{name.replace('.', '·')}",
             resource_class_kwargs={"endpoint": endpoint},

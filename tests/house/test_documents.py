@@ -7,14 +7,24 @@ import pytest
 
 from server import errors
 from server.cli import config_commands, schema_text
-from server.config.sections import DataSource, Limits, MLHandlerKwargs, ModelOptions, ServerSection
+from server.config.sections import (
+    DataSource,
+    Limits,
+    MLHandlerKwargs,
+    ModelOptions,
+    ServerSection,
+    TextHandlerKwargs,
+    TextModelOptions,
+)
 from server.service.recipe import OPTIONS
 from server.tables.formats import READABLE
 from server.web import mlhandler, responses
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-SECTIONS = [ServerSection, Limits, MLHandlerKwargs, ModelOptions, DataSource]
+SECTIONS = [
+    ServerSection, Limits, MLHandlerKwargs, ModelOptions, DataSource, TextHandlerKwargs, TextModelOptions
+]  # fmt: skip
 KEYS = sorted({field.alias or name for section in SECTIONS for name, field in section.model_fields.items()})
 STATUSES = sorted({thing.status for thing in vars(errors).values() if hasattr(thing, "status")})
 WORDS = [*OPTIONS, *mlhandler.ACTIONS, *mlhandler.VIEWS, "_output", "_format", "_metric", "_opts"]

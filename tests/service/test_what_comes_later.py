@@ -2,17 +2,7 @@
 
 import pytest
 
-from tests.conftest import ROW, titanic_endpoint
-
-
-def test_a_transform_is_never_left_out_even_with_a_trained_model(make_client):
-    trained = make_client({"titanic": titanic_endpoint()})
-    assert trained.get("/titanic", query_string=ROW).get_json() == [0]
-    data = {"url": "$YAMLPATH/data/titanic.csv", "transform": "mymodule.transform"}
-    client = make_client({"titanic": titanic_endpoint(data=data)}, wait=False)
-    answer = client.get("/titanic", query_string=ROW)
-    assert (answer.status_code, "transform" in answer.get_json()["detail"]) == (503, True)
-    assert client.get("/readyz").status_code == 503
+from tests.conftest import titanic_endpoint
 
 
 @pytest.mark.parametrize("kwargs", [{"model": {"class": "NER"}}, {"backend": "transformers", "task": "ner"}])

@@ -1,0 +1,71 @@
+"""Documents: one column of text, a vectorizer that turns it into numbers, and a scikit-learn class."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import pandas as pd
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import Pipeline
+
+from server.errors import InvalidParameter, ModelUnreadable
+from server.estimators.foreign import target_of
+from server.estimators.parameters import build, check_parameters
+from server.estimators.tabular import TabularEstimator, is_model
+from server.schema import Column, Kind, Schema
+
+TEXT_COL = "text"
+
+
+class DocumentEstimator(TabularEstimator):
+    """A pipeline of a vectorizer and an estimator; features are one column of texts, a missing one being empty."""
+
+    @classmethod
+    def holds(cls, model: object) -> bool:
+        return isinstance(model, Pipeline) and _is_vectorizer(model[0])
+
+    @classmethod
+    def from_texts(cls, model_class: type, params: Mapping[str, Any], vectorizer_params: Mapping[str, Any]) -> Self:
+        """An unfitted TF-IDF vectorizer and estimator."""
+        vectorizer = build(TfidfVectorizer, check_vectorizer(vectorizer_params))
+        return cls(Pipeline([("vectorizer", vectorizer), ("estimator", build(model_class, params))]))
+
+    def schema(self, target: str | None) -> Schema:
+        return Schema((Column(TEXT_COL, Kind.TEXT),), target_of(self.model, target))
+
+    def _taken(self, features: pd.DataFrame) -> Any:
+        return features.iloc[:, 0].fillna("").astype(str)
+
+
+def check_vectorizer(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of TfidfVectorizer in plain values of the right types.
+
+    Raises:
+        InvalidParameter: it has no such parameter, or not with this value.
+    """
+    # scikit-learn demands a tuple here, and YAML and JSON have lists.
+    pairs = {name: tuple(value) for name, value in params.items() if name == "ngram_range" and isinstance(value, list)}
+    checked = check_parameters(TfidfVectorizer, {**params, **pairs})
+    if checked.get("input", "content") != "content":
+        raise InvalidParameter("the parameter 'input' of TfidfVectorizer must be 'content': texts come in requests")
+    return checked
+
+
+def with_vectorizer(vectorizer: Any, model: Any) -> Pipeline:
+    """A pipeline of two fitted parts.
+
+    Raises:
+        ModelUnreadable: the parts do not belong together, as far as they say.
+    """
+    if not hasattr(vectorizer, "transform"):
+        raise ModelUnreadable(f"the vectorizer file holds a {type(vectorizer).__name__}, which has no transform")
+    if not is_model(model):
+        raise ModelUnreadable(f"the model file holds a {type(model).__name__}, which has neither predict nor transform")
+    made, taken = len(getattr(vectorizer, "vocabulary_", ())), getattr(model, "n_features_in_", None)
+    if made and taken is not None and made != taken:
+        raise ModelUnreadable(f"the vectorizer makes {made} features and the model takes {taken}: they are no pair")
+    return Pipeline([("vectorizer", vectorizer), ("estimator", model)])
+
+
+def _is_vectorizer(step: object) -> bool:
+    """Whether it takes texts as they are: scikit-learn's vectorizers, and steps of its kind by the step's name."""
+    return hasattr(step, "build_analyzer") or type(step).__name__.endswith("Vectorizer")

@@ -1,0 +1,192 @@
+"""Time series: statsmodels' SARIMAX behind the interface. Rows are matched by timestamp, whatever their order."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from server.errors import BadRequest, InvalidRows, ModelUnreadable, Problem, UntrainableRows
+from server.estimators.attributes import plain
+from server.estimators.base import Estimator, ModelKind
+from server.estimators.parameters import build, plain_parameters
+from server.estimators.sarimax import SARIMAX
+from server.estimators.scoring import score_of_values
+from server.estimators.timeline import Timeline
+from server.schema import Column, Kind, Schema
+
+logger = logging.getLogger(__name__)
+RESULTS = ("SARIMAXResultsWrapper", "SARIMAXResults")
+FITTED = ("aic", "aicc", "bic", "hqic", "llf", "mae", "mse", "sse", "nobs")
+PER_PARAMETER = ("params", "bse", "zvalues", "pvalues")
+
+
+class TimeSeriesEstimator(Estimator):
+    """A SARIMAX model; once fitted, `results` is what statsmodels returned."""
+
+    def __init__(self, specification: SARIMAX, results: Any = None) -> None:
+        self.specification = specification
+        self.results = results
+
+    @classmethod
+    def create(cls, params: Mapping[str, Any]) -> Self:
+        """An unfitted model.
+
+        Raises:
+            InvalidParameter: the parameters do not fit together.
+        """
+        return cls(build(SARIMAX, params))
+
+    @classmethod
+    def holds(cls, model: object) -> bool:
+        return type(model).__name__ in RESULTS and type(model).__module__.startswith("statsmodels.")
+
+    @classmethod
+    def of(cls, model: Any) -> Self:
+        labels = model.model.data.row_labels
+        if not isinstance(labels, pd.DatetimeIndex) or labels.freq is None:
+            raise ModelUnreadable("the time series model was fitted without timestamps at a fixed frequency")
+        kept = {name: model.model._get_init_kwds().get(name) for name in SARIMAX().get_params()}
+        kept |= {"freq": labels.freq.freqstr}
+        return cls(SARIMAX(**{name: value for name, value in kept.items() if value is not None}), model)
+
+    def schema(self, target: str | None) -> Schema:
+        """The exogenous columns, the endogenous one, and the timestamps by the name that they had in training."""
+        model = self.results.model
+        features = tuple(Column(name, Kind.NUMBER) for name in model.exog_names[: model.k_exog] or ())
+        name = str(self.timeline.index.name or "index")
+        return Schema(features, Column(target or model.endog_names, Kind.NUMBER), index=Column(name, Kind.DATETIME))
+
+    @property
+    def kind(self) -> ModelKind:
+        return ModelKind.FORECASTER
+
+    @property
+    def class_name(self) -> str:
+        return "SARIMAX"
+
+    @property
+    def model(self) -> Any:
+        return self.results
+
+    @property
+    def estimator(self) -> Any:
+        return self.results
+
+    @property
+    def timeline(self) -> Timeline:
+        """The timestamps of the training, at the frequency of the model."""
+        return Timeline.of(self.results.model.data.row_labels)
+
+    def fit(self, features: pd.DataFrame, target: np.ndarray | None) -> None:
+        if target is None:
+            raise UntrainableRows("SARIMAX learns to predict a column; name it with target_col")
+        if target.dtype == object:
+            raise UntrainableRows("the target holds text, and SARIMAX predicts numbers")
+        timeline = Timeline.spanning(pd.DatetimeIndex(features.index), self.specification.freq)
+        observed = pd.Series(target.astype(np.float64), index=features.index, name="target").reindex(timeline.index)
+        exogenous = self._exogenous(features, observed)
+        # 40 MB and more than a second that only time series need.
+        from statsmodels.tsa.statespace import sarimax as statespace
+
+        params = {name: value for name, value in self.specification.get_params().items() if name != "freq"}
+        params |= {name: tuple(params[name]) for name in ("order", "seasonal_order")}
+        try:
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                self.results = statespace.SARIMAX(observed, exogenous, **params).fit(disp=False)
+        except (ValueError, TypeError, IndexError, ArithmeticError, np.linalg.LinAlgError) as error:
+            raise UntrainableRows(f"SARIMAX cannot be trained on these rows: {error}") from error
+        for message in {str(warning.message) for warning in told}:
+            logger.warning("SARIMAX: %s", message)
+
+    def _exogenous(self, features: pd.DataFrame, observed: pd.Series) -> pd.DataFrame | None:
+        """The exogenous values on the timeline. Where nothing was observed they do not matter, but must be numbers."""
+        if features.columns.empty:
+            return None
+        for name in features.columns:
+            if features[name].dtype == object:
+                raise UntrainableRows(
+                    f"the exogenous column {name!r} holds text; exclude it, or let a transform make numbers of it"
+                )
+            if features[name].isna().any():
+                raise UntrainableRows(
+                    f"the exogenous column {name!r} has missing cells; fill them in, exclude it, or set dropna=true"
+                )
+        # An observation that is missing takes no part in the likelihood, and with it the values beside it.
+        return features.reindex(observed.index).ffill()
+
+    def predict(self, features: pd.DataFrame) -> np.ndarray:
+        """The forecast at each row's timestamp; within the training range, the prediction from all earlier values.
+
+        Exogenous values given for a trained timestamp take the place of those of the training.
+
+        Raises:
+            InvalidRows: a timestamp stands twice, lies before the training or beside the frequency, an
+                exogenous value is missing, or a step between training and forecast has no exogenous values.
+        """
+        timeline = self.timeline
+        if not len(features):
+            return np.empty(0)
+        moments = pd.DatetimeIndex(features.index)
+        steps = timeline.positions(moments)
+        self._check_values(features)
+        ahead = int(steps.max()) - len(timeline.index) + 1
+        exogenous = None
+        if len(features.columns):
+            timeline.refuse_gaps(moments, steps)
+            ordered = features.to_numpy(dtype=np.float64)[np.argsort(steps)]
+            exogenous = ordered[np.sort(steps) >= len(timeline.index)] if ahead > 0 else None
+        results = self._with(features, steps)
+        first = int(min(steps.min(), len(timeline.index)))
+        values = results.get_prediction(start=first, end=int(steps.max()), exog=exogenous).predicted_mean
+        return np.asarray(values, dtype=np.float64)[steps - first]
+
+    def _check_values(self, features: pd.DataFrame) -> None:
+        problems = []
+        for name in features.columns:
+            for row in np.flatnonzero(features[name].isna().to_numpy())[:10]:
+                problems.append(Problem(f"/{row}/{name}", f"{name}: a forecast needs every exogenous value"))
+        if problems:
+            row = problems[0].pointer.split("/")[1]
+            raise InvalidRows(f"row {int(row) + 1}, {problems[0].detail}", problems)
+
+    def _with(self, features: pd.DataFrame, steps: np.ndarray) -> Any:
+        """The results with the exogenous values given at trained timestamps, if they differ from the trained ones."""
+        trained = self.results.model.orig_exog
+        if trained is None:
+            return self.results
+        trained = np.asarray(trained, dtype=np.float64)
+        within = steps < len(trained)
+        given = features.to_numpy(dtype=np.float64)[within]
+        if np.array_equal(trained[steps[within]], given):
+            return self.results
+        changed = trained.copy()
+        changed[steps[within]] = given
+        model = self.results.model
+        return self.results.apply(
+            model.orig_endog, exog=pd.DataFrame(changed, model.orig_endog.index, model.exog_names[: model.k_exog])
+        )
+
+    def predict_proba(self, features: pd.DataFrame) -> pd.DataFrame:
+        raise BadRequest("SARIMAX has no probabilities; use _output=values or _output=records")
+
+    def score(self, features: pd.DataFrame, target: np.ndarray | None, metric: str | None = None) -> float:
+        """The mean absolute error of the predictions, in the target's unit, or a named scorer."""
+        return score_of_values(self.predict(features), target, metric)
+
+    def parameters(self) -> dict[str, Any]:
+        return plain_parameters(self.specification)
+
+    def attributes(self) -> dict[str, Any]:
+        """What statsmodels estimated: values, standard errors and p-values by parameter, criteria, and its summary."""
+        results = self.results
+        names = list(results.param_names)
+        learned: dict[str, Any] = {
+            name: dict(zip(names, plain(np.asarray(getattr(results, name))), strict=True)) for name in PER_PARAMETER
+        }
+        learned |= {name: plain(getattr(results, name)) for name in FITTED}
+        converged = (getattr(results, "mle_retvals", None) or {}).get("converged")
+        return learned | {"freq": self.timeline.freq, "converged": plain(converged), "summary": str(results.summary())}

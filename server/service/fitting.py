@@ -1,0 +1,138 @@
+"""Prepared rows and a recipe → a fitted model, its schema, and what the training answers; one way per family."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from server.errors import BadRequest, InvalidRows, NoScore, UntrainableRows, did_you_mean
+from server.estimators.base import Estimator, ModelKind
+from server.estimators.documents import DocumentEstimator
+from server.estimators.pipeline import is_categorical
+from server.estimators.sarimax import SARIMAX
+from server.estimators.tabular import TabularEstimator
+from server.estimators.timeseries import TimeSeriesEstimator
+from server.schema import Column, Kind, Schema
+from server.service.recipe import Options, Recipe
+
+PREDICTING = (ModelKind.CLASSIFIER, ModelKind.REGRESSOR, ModelKind.FORECASTER)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model; `answer` is {"score": …}, or the learned attributes of a model that has no score."""
+
+    estimator: Estimator
+    schema: Schema
+    answer: dict[str, Any]
+
+
+def fit(rows: pd.DataFrame, recipe: Recipe, allowed: tuple[str, ...]) -> Fitted:
+    """Train on the rows.
+
+    Raises:
+        UntrainableRows: the class cannot learn from these rows.
+        InvalidParameter: the parameters do not fit the class.
+    """
+    cls = recipe.find_class(allowed)
+    make = _documents if recipe.text_col else FAMILIES.get(cls, _tabular)
+    estimator, schema = make(rows, recipe, cls)
+    if estimator.kind in PREDICTING and schema.target is None:
+        raise UntrainableRows(_no_target(rows, recipe.options, estimator.class_name))
+    try:
+        features = schema.parse_features(rows)
+        target = schema.parse_target(rows) if schema.target else None
+    except InvalidRows as error:
+        raise UntrainableRows(error.detail, error.problems) from error
+    estimator.fit(features, target)
+    return Fitted(estimator, schema, _answer(estimator, features, target))
+
+
+def _tabular(rows: pd.DataFrame, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
+    options = recipe.options
+    features = _features(rows, options)
+    categorical = [column for column in features if is_categorical(column, options.cats, options.nums)]
+    numeric = [column for column in features if column not in categorical]
+    if not options.pipeline:
+        features = numeric
+    if not features:
+        raise UntrainableRows("no feature columns are left; check include, exclude and pipeline")
+    estimator = TabularEstimator.create(cls, recipe.params, categorical, numeric, options.pipeline)
+    return estimator, Schema(tuple(features), _target(rows, options))
+
+
+def _features(rows: pd.DataFrame, options: Options) -> list[Column]:
+    features = []
+    for name in rows.columns:
+        if name in (options.target_col, options.index_col):
+            continue
+        column = Column.of(name, rows[name])
+        if column.kind is Kind.NESTED:
+            raise UntrainableRows(f"the column {name!r} holds lists or objects, not values; exclude it")
+        if is_categorical(column, options.cats, options.nums):
+            column = Column.of(name, rows[name], categorical=True)
+        elif name in options.nums:
+            column = replace(column, kind=Kind.NUMBER)
+        features.append(column)
+    return features
+
+
+def _target(rows: pd.DataFrame, options: Options) -> Column | None:
+    name = options.target_col
+    if name not in rows.columns or name is None:
+        return None
+    return Column.of(name, rows[name], categorical=rows[name].nunique() <= 100)
+
+
+def _time_series(rows: pd.DataFrame, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
+    options = recipe.options
+    name = options.index_col
+    if name is None:
+        raise UntrainableRows(f"{cls.__name__} needs the column of timestamps; name it with index_col")
+    if name not in rows.columns:
+        near = did_you_mean(name, rows.columns)
+        raise UntrainableRows(f"the column of timestamps {name!r} is not in the training data{near}")
+    features = tuple(Column.of(other, rows[other]) for other in rows.columns if other not in (name, options.target_col))
+    index = Column.of(name, rows[name])
+    return TimeSeriesEstimator.create(recipe.params), Schema(features, _target(rows, options), index=index)
+
+
+def _documents(rows: pd.DataFrame, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
+    name = recipe.text_col or ""
+    if name not in rows.columns:
+        raise UntrainableRows(
+            f"the column of texts {name!r} is not in the training data{did_you_mean(name, rows.columns)}"
+        )
+    estimator = DocumentEstimator.from_texts(cls, recipe.params, recipe.vectorizer_params)
+    return estimator, Schema((Column(name, Kind.TEXT),), _target(rows, recipe.options))
+
+
+# Every other class learns from a table.
+FAMILIES: dict[type, Callable[[pd.DataFrame, Recipe, type], tuple[Estimator, Schema]]] = {SARIMAX: _time_series}
+
+
+def _no_target(rows: pd.DataFrame, options: Options, class_name: str) -> str:
+    if options.target_col is None:
+        return f"{class_name} learns to predict a column; name it with target_col"
+    near = did_you_mean(options.target_col, rows.columns)
+    return f"the target column {options.target_col!r} is not in the training data{near}"
+
+
+def _answer(estimator: Estimator, features: pd.DataFrame, target: np.ndarray | None) -> dict[str, Any]:
+    """What the training answers; a model that cannot even answer for its own rows is not published."""
+    try:
+        if estimator.kind is not ModelKind.TRANSFORMER:
+            return {"score": estimator.score(features, target)}
+    except NoScore:
+        if estimator.kind in PREDICTING:
+            # R² of a single row is undefined, and yet the model is trained.
+            return {"score": None}
+    except BadRequest as error:
+        raise UntrainableRows(f"{estimator.class_name} cannot predict the rows it learned: {error.detail}") from error
+    try:
+        estimator.predict(features)
+    except InvalidRows as error:
+        raise UntrainableRows(f"{estimator.class_name} cannot predict the rows it learned: {error.detail}") from error
+    return estimator.attributes()

@@ -1,0 +1,51 @@
+"""TextHandler's use case: what a text says, in the words of the configuration."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from server.config import Config, TextHandlerEndpoint
+from server.errors import BadRequest
+from server.jobs import Runner
+from server.service.endpoint import Endpoint
+
+DECIMALS = 3
+
+
+class TextEndpoint(Endpoint):
+    """An endpoint that classifies texts; MLHandler's use cases work on it, too."""
+
+    def __init__(self, name: str, config: Config, runner: Runner) -> None:
+        super().__init__(name, config, runner)
+        entry = config.url[name]
+        assert isinstance(entry, TextHandlerEndpoint)
+        self.query = entry.kwargs.query
+        self.labels = entry.kwargs.labels
+        self.text_col = entry.kwargs.model.text_col
+
+    def classify(self, texts: Sequence[Any]) -> list[dict[str, Any]]:
+        """For each text the class that is most likely, and the probability of the last class, rounded.
+
+        The confidence is None for a class of model that has no probabilities.
+
+        Raises:
+            BadRequest: a text is empty or no text.
+            ModelMissing, NotReady: there is no model that could answer.
+        """
+        for row, text in enumerate(texts):
+            if not isinstance(text, str) or not text.strip():
+                raise BadRequest(f"{self.query} must be a text to classify, not {text!r} (row {row + 1})")
+        served = self._served()
+        column = served.schema.names[0] if served.schema.features else self.text_col
+        features = served.features(pd.DataFrame({column: list(texts)}, dtype="str"))
+        predicted = np.asarray(served.estimator.predict(features)).tolist()
+        try:
+            last: list[Any] = served.estimator.predict_proba(features).iloc[:, -1].round(DECIMALS).tolist()
+        except BadRequest:
+            last = [None] * len(predicted)
+        return [
+            {"prediction": self.labels.get(str(label), label), "confidence": confidence}
+            for label, confidence in zip(predicted, last, strict=True)
+        ]

@@ -1,0 +1,180 @@
+"""A user's own page: a Jinja2 template of the configuration, which is trusted, with endpoint and data at hand."""
+
+import re
+import traceback
+from collections.abc import Iterator, Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from flask import Response, request
+from jinja2 import (
+    ChainableUndefined,
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    select_autoescape,
+)
+from werkzeug.local import LocalProxy
+
+from server.errors import TemplateFailed
+from server.service.endpoint import Endpoint
+
+# Statements that only Tornado knows, what tells them from Jinja2's of the same name, and how Jinja2 says it.
+TORNADO = (
+    (r"end", "{% endif %}, {% endfor %} or {% endblock %}, by what it ends"),
+    (r"raw\s+\S.*", "{{ … | safe }}"),
+    (r"module\s.*", "{% include 'file' %} or a macro"),
+    (r"apply\s.*", "{% filter name %} … {% endfilter %}"),
+    (r"comment\s.*", "{# … #}"),
+    (r"(try|except.*|finally)", "a test such as {% if x is defined %}"),
+    (r"(while\s.*|break|continue)", "{% for x in … if … %}"),
+    (r"whitespace\s.*", "{%- … -%}"),
+    (r"autoescape\s+\w+", "{% autoescape false %} … {% endautoescape %}"),
+    (r"(import|from)\s+[^'\"\s].*", "what a transform or the data bring; {% import 'file' as x %} takes macros"),
+)
+STATEMENT = re.compile(r"\{%[-+]?\s*(.*?)\s*[-+]?%\}", re.DOTALL)
+
+
+class NoModel(ChainableUndefined):
+    """Stands for the model while there is none: empty, false, and so is all that is asked of it."""
+
+    def __call__(self, *_: Any, **__: Any) -> Self:  # type: ignore[override]
+        return self
+
+
+class Store(Mapping[str, Any]):
+    """The endpoint's options, class and parameters, by name: store.target_col, store["cats"], store.load("class")."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError as error:
+            raise AttributeError(name) from error
+
+    def load(self, name: str, default: Any = None) -> Any:
+        """The value, or the default."""
+        return self._values.get(name, default)
+
+    def model_kwargs(self) -> dict[str, Any]:
+        """The parameters of the class."""
+        return dict(self._values["params"])
+
+
+class Handler:
+    """What a template knows as `handler`."""
+
+    # The forms of Gramex's pages send it; requests are told from foreign ones by their headers here.
+    xsrf_token = ""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self.name = endpoint.name
+        self.path = endpoint.entry.pattern
+        self.kwargs = endpoint.entry.kwargs
+        self.request = request
+
+    @cached_property
+    def model(self) -> Any:
+        """The estimator itself, the last step of a pipeline; empty while there is none."""
+        served = self._endpoint.readiness.served_or_none()
+        return served.estimator.estimator if served else NoModel(name="handler.model")
+
+    @cached_property
+    def store(self) -> Store:
+        """Options, class and parameters, as the next training will have them."""
+        recipe = self._endpoint.recipe()
+        model = {"class": recipe.class_name, "params": recipe.params}
+        options = recipe.options.to_dict()
+        return Store({**options, **model, "transform": options, "model": model})
+
+    def get_argument(self, name: str, default: Any = None) -> Any:
+        """The last value of an argument of the URL."""
+        values = request.args.getlist(name)
+        return values[-1] if values else default
+
+    def get_arguments(self, name: str) -> list[str]:
+        """All values of an argument of the URL."""
+        return request.args.getlist(name)
+
+
+def template_page(endpoint: Endpoint, path: Path) -> Response:
+    """The rendered template.
+
+    Raises:
+        TemplateFailed: it is missing or fails; file and line are named.
+    """
+    template = check_template(path)
+    data = LocalProxy(cache(endpoint.stored_rows))
+    try:
+        page = template.render(handler=Handler(endpoint), data=data)
+    except TemplateSyntaxError as error:
+        raise _syntax_failure(error, path) from error
+    except TemplateNotFound as error:
+        raise TemplateFailed(f"template {path.name}{_line(error, path)}: there is no file {error.name!r}") from error
+    except Exception as error:  # noqa: BLE001 - a template can call anything
+        raise TemplateFailed(f"template {path.name}{_line(error, path)}: {type(error).__name__}: {error}") from error
+    return Response(page, content_type="text/html; charset=utf-8")
+
+
+def check_template(path: Path) -> Any:
+    """The parsed template; a file that has changed is read anew.
+
+    Raises:
+        TemplateFailed: there is no such file, or it is no template.
+    """
+    try:
+        return _environment(path.parent).get_template(path.name)
+    except TemplateSyntaxError as error:
+        raise _syntax_failure(error, path) from error
+    except TemplateNotFound as error:
+        raise TemplateFailed(f"the template {path} does not exist") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise TemplateFailed(f"the template {path} cannot be read: {error}") from error
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    return Environment(
+        loader=FileSystemLoader(folder), autoescape=select_autoescape(default=True), undefined=StrictUndefined
+    )
+
+
+def _syntax_failure(error: TemplateSyntaxError, path: Path) -> TemplateFailed:
+    file = Path(error.filename) if error.filename else path
+    for line, statement, remedy in _tornado_statements(file.read_text(encoding="utf-8")):
+        return TemplateFailed(
+            f"template {file.name}, line {line}: {{% {statement} %}} is Tornado's; Jinja2 writes {remedy}"
+        )
+    return TemplateFailed(f"template {file.name}, line {error.lineno}: {error.message}")
+
+
+def _tornado_statements(text: str) -> Iterator[tuple[int, str, str]]:
+    for found in STATEMENT.finditer(text):
+        for pattern, remedy in TORNADO:
+            if re.fullmatch(pattern, found[1], re.DOTALL):
+                yield text.count("\n", 0, found.start()) + 1, found[1], remedy
+
+
+def _line(error: Exception, path: Path) -> str:
+    """Where in the template, or in one that it includes, the error arose."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(path.parent)]
+    if not own:
+        return ""
+    named = "" if own[-1].filename == str(path) else f", file {Path(own[-1].filename).name}"
+    return f"{named}, line {own[-1].lineno}"

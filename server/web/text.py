@@ -1,0 +1,35 @@
+"""TextHandler's verbs: a query is classified; everything else is MLHandler's."""
+
+from flask import Response, request
+
+from server.errors import BadRequest, InvalidParameter
+from server.service.text import TextEndpoint
+from server.web.mlhandler import MLHandlerResource
+from server.web.request_data import RequestData
+from server.web.responses import json_response
+
+
+class TextHandlerResource(MLHandlerResource):
+    """One endpoint's URL."""
+
+    def __init__(self, endpoint: TextEndpoint) -> None:
+        super().__init__(endpoint)
+        self._texts = endpoint
+
+    def _predict(self, data: RequestData) -> Response:
+        """The query's class and confidence; of several queries, a list; of rows of texts, as MLHandler."""
+        if "_action" in data.options:
+            return super()._predict(data)
+        rows = data.rows(self._limits, (self._texts.query, self._texts.text_col))
+        if self._texts.query in rows.columns:
+            for option in data.options:
+                raise InvalidParameter(f"{option} has no meaning beside {self._texts.query}; {self._advice()}")
+            answers = self._texts.classify(rows[self._texts.query].tolist())
+            return json_response(answers[0] if len(answers) == 1 else answers)
+        if not rows.columns.empty and self._texts.text_col not in rows.columns:
+            raise BadRequest(f"there is no text in {', '.join(map(repr, rows.columns[:5]))}; {self._advice()}")
+        return super()._predict(data)
+
+    def _advice(self) -> str:
+        query, column = self._texts.query, self._texts.text_col
+        return f"ask {request.path}?{query}=…, or send rows with the column {column!r}"
