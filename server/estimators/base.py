@@ -51,6 +51,15 @@ class Estimator(ABC):
     def estimator(self) -> Any:
         """The estimator itself, the last step of a pipeline."""
 
+    @property
+    def score_name(self) -> str:
+        """What the model's own score is called."""
+        return {
+            ModelKind.CLASSIFIER: "accuracy",
+            ModelKind.REGRESSOR: "R²",
+            ModelKind.FORECASTER: "mean absolute error",
+        }.get(self.kind, "score")
+
     @abstractmethod
     def fit(self, features: pd.DataFrame, target: np.ndarray | None) -> None:
         """Learn from the rows; a target has shape (n_rows,).

@@ -144,6 +144,23 @@ class TimeSeriesEstimator(Estimator):
         values = results.get_prediction(start=first, end=int(steps.max()), exog=exogenous).predicted_mean
         return np.asarray(values, dtype=np.float64)[steps - first]
 
+    def outlook(self, steps: int) -> pd.DataFrame:
+        """The series and what comes after it: `observed`, `predicted`, and its 95 % interval, `lower` to `upper`.
+
+        Indexed by timestamp, from the first of the training to `steps` after the last. Each value is
+        predicted from those before it, which the very first ones do not have; exogenous values stay at
+        their last.
+        """
+        count = len(self.timeline.index)
+        trained = self.results.model.orig_exog
+        held = None if trained is None else np.repeat(np.asarray(trained, dtype=np.float64)[-1:], steps, axis=0)
+        prediction = self.results.get_prediction(start=0, end=count + steps - 1, exog=held)
+        frame = pd.DataFrame({"predicted": prediction.predicted_mean})
+        frame[["lower", "upper"]] = np.asarray(prediction.conf_int(alpha=0.05))
+        frame.iloc[: self.results.loglikelihood_burn] = np.nan
+        frame.insert(0, "observed", pd.Series(self.results.model.orig_endog, index=self.timeline.index))
+        return frame
+
     def _check_values(self, features: pd.DataFrame) -> None:
         problems = []
         for name in features.columns:

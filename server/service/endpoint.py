@@ -3,23 +3,23 @@
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from server.config import Config
-from server.errors import BadRequest, InvalidParameter, ModelMissing, UntrainableRows, did_you_mean
+from server.errors import BadRequest, ModelMissing, UntrainableRows, did_you_mean
 from server.estimators.scoring import check_metric
 from server.jobs import Runner
-from server.schema import Column, Schema
+from server.schema import Column
 from server.schema.conversion import Kind
 from server.service.description import described, stale_reasons
 from server.service.prediction import Prediction, predicted
 from server.service.preparation import prepare
 from server.service.readiness import Readiness
 from server.service.recipe import OPTIONS, Options, Recipe, changed
+from server.service.scoring import scored
 from server.service.serving import ServedModel
 from server.service.source import fill_once, is_missing
 from server.service.training import TrainingTask, current_recipe, open_models, open_store, train
@@ -62,29 +62,17 @@ class Endpoint:
             stored = self.stored_rows()
             if stored.empty:
                 raise BadRequest("there are no rows to score: post some, or append training data first")
-            trained = served.facts.get("options")
-            options = Options.from_dict(trained) if trained else self._recipe().options
-            rows = prepare(stored, options, self.name, served.find_transform(), self._recipe().text_col)
+            rows = self._trained_part(stored, served)
         elif not rows.empty:
             rows = served.transformed(rows)
-        if rows.empty:
-            raise BadRequest("there are no rows to score")
-        schema = self._scored_schema(served, rows, target)
-        features = schema.parse_features(rows)
-        values = schema.parse_target(rows) if schema.target else None
-        return {"score": served.estimator.score(features, values, metric)}
+        return {"score": scored(served, rows, metric, target or self._target_name())}
 
-    def _scored_schema(self, served: ServedModel, rows: pd.DataFrame, target: str | None) -> Schema:
-        name = target or self._target_name()
-        known = served.schema.target
-        if name is None:
-            return replace(served.schema, target=None)
-        if known is not None and served.facts and known.name != name and name not in rows.columns:
-            raise InvalidParameter(f"there is no column {name!r}{did_you_mean(name, rows.columns)}")
-        if known is None:
-            column = Column.of(name, rows[name]) if name in rows.columns else Column(name, Kind.NUMBER)
-            return replace(served.schema, target=column)
-        return replace(served.schema, target=replace(known, name=name))
+    def _trained_part(self, stored: pd.DataFrame, served: ServedModel) -> pd.DataFrame:
+        """The stored rows and columns as the serving model was trained on them."""
+        recipe = self._recipe()
+        trained = served.facts.get("options")
+        options = Options.from_dict(trained) if trained else recipe.options
+        return prepare(stored, options, self.name, served.find_transform(), recipe.text_col)
 
     def stored_rows(self) -> pd.DataFrame:
         """The training data; empty when there is none."""
