@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from server.app import create_app
 from server.config import Config, load_config
 from server.jobs import InlineRunner
+from tests.postgres import Postgres, programs
 
 ROOT = Path(__file__).parents[1]
 TITANIC_MODEL = {
@@ -90,3 +92,15 @@ def client(make_client):
 def titanic() -> pd.DataFrame:
     """The 891 passengers."""
     return pd.read_csv(ROOT / "data" / "titanic.csv")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL."""
+    found = programs()
+    if found is None:
+        pytest.skip("PostgreSQL's initdb is not installed")
+    server = Postgres(found)
+    server.start()
+    yield server
+    server.stop()

@@ -38,6 +38,7 @@ HOMES = {
     "threadpoolctl": {"app"},
     "deltalake": {"storage"},
     "filelock": {"storage"},
+    "sqlalchemy": {"storage"},
     "pyarrow": {"schema", "storage", "tables"},
     "orjson": {"tables", "web"},
     "openpyxl": {"tables"},
