@@ -1,7 +1,6 @@
 """Commands: flask --app wsgi config check."""
 
 import json
-import re
 import sys
 
 import click
@@ -10,13 +9,8 @@ from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from server.app import Application, template_problems
-from server.config import Config, ConfigFile
+from server.config import Config, ConfigFile, without_secrets
 
-# In a URL: user:password@, and ?password=… as some database drivers take it.
-SECRETS = (
-    (re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)"), r"\1***\2"),
-    (re.compile(r"([?&;](?:password|passwd|pwd|token|secret|api_?key)=)[^&;\s'\"]+", re.IGNORECASE), r"\1***"),
-)
 config_commands = AppGroup("config", help="The configuration.")
 
 
@@ -56,10 +50,7 @@ def effective_yaml(config: Config) -> str:
         "server": config.server.model_dump(mode="json", by_alias=True),
         "url": {name: entry.model_dump(mode="json", by_alias=True) for name, entry in config.url.items()},
     }
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000)
-    for secret, hidden in SECRETS:
-        text = secret.sub(hidden, text)
-    return text
+    return yaml.safe_dump(without_secrets(values), sort_keys=False, allow_unicode=True, width=1000)
 
 
 def add_commands(app: Flask) -> None:

@@ -1,5 +1,6 @@
 """The configuration: one YAML file, parsed once into frozen models."""
 
+from server.config.database_url import database_file, without_secrets
 from server.config.loading import Config, load_config
 from server.config.sections import (
     ConfigFile,
@@ -20,5 +21,7 @@ __all__ = [
     "ServerSection",
     "TextHandlerEndpoint",
     "TrainingOptions",
+    "database_file",
     "load_config",
+    "without_secrets",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from server.config.database_url import absolute_url
 from server.config.mistakes import problems_of
 from server.config.sections import ConfigFile, EndpointEntry, ServerSection
 from server.config.variables import expand, merged, settings_from
@@ -236,10 +237,11 @@ def _endpoint_paths(entry: EndpointEntry, folder: Path) -> EndpointEntry:
     if kwargs.template:
         changes["template"] = _absolute(kwargs.template, folder)
     files = {name: getattr(kwargs.model, name, None) for name in ("path", "vectorizer")}
-    absolute = {name: _absolute(path, folder) for name, path in files.items() if path}
-    changes["model"] = kwargs.model.model_copy(update=absolute)
-    if kwargs.data and kwargs.data.url and "://" not in kwargs.data.url:
-        changes["data"] = kwargs.data.model_copy(update={"url": _absolute(kwargs.data.url, folder)})
+    paths = {name: _absolute(path, folder) for name, path in files.items() if path}
+    changes["model"] = kwargs.model.model_copy(update=paths)
+    if kwargs.data and kwargs.data.url:
+        absolute = absolute_url if kwargs.data.is_database else _absolute
+        changes["data"] = kwargs.data.model_copy(update={"url": absolute(kwargs.data.url, folder)})
     return entry.model_copy(update={"kwargs": kwargs.model_copy(update=changes)})
 
 

@@ -6,6 +6,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from server.config.database_url import without_secrets
 from server.errors import Problem, did_you_mean
 
 
@@ -47,7 +48,7 @@ def _is_union_branch(part: str | int) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = repr(without_secrets(value))
     return text if len(text) <= 60 else text[:57] + "…"
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from server.config.database_url import checked_url, is_database_url
+
 OUTPUTS = ("values", "records", "proba")
 # A Gramex pattern may be a regular expression; here it is a path.
 NOT_IN_A_PATH = re.compile(r"[()*+?\[\]{}|^\\<>#\s]")
@@ -78,11 +80,27 @@ class ServerSection(Section):
 class DataSource(Section):
     """Where an endpoint's first training data comes from."""
 
-    url: str | None = Field(default=None, description="A file in any supported format, or an SQLAlchemy URL.")
+    url: Annotated[str, AfterValidator(checked_url)] | None = Field(
+        default=None, description="A file in any supported format, or an SQLAlchemy URL."
+    )
     transform: str | None = Field(default=None, description="Function or expression applied to all rows.")
     index_col: Text | None = Field(default=None, description="Column that holds timestamps.")
     table: str | None = Field(default=None, description="Table to read when url is an SQLAlchemy URL.")
     query: str | None = Field(default=None, description="Query to read when url is an SQLAlchemy URL.")
+
+    @property
+    def is_database(self) -> bool:
+        """Whether the rows come from a table or a query instead of a file."""
+        return is_database_url(self.url)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("table", "query") if getattr(self, name)]
+        if self.is_database and len(given) != 1:
+            raise ValueError("a database needs table: or query:, exactly one of them")
+        if given and not self.is_database:
+            raise ValueError(f"{given[0]}: needs the URL of a database in url:, such as sqlite:///name.db")
+        return self
 
 
 class TrainingOptions(Section):

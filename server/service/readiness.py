@@ -5,11 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from server.config import EndpointEntry
+from server.config import EndpointEntry, without_secrets
 from server.errors import ModelUnreadable, NotReady, ServerError
 from server.estimators.catalogue import LATER
 from server.service.serving import ModelCache, ServedModel
-from server.service.source import is_missing, refusal
+from server.service.source import is_missing
 from server.storage.endpoint_store import EndpointStore
 
 logger = logging.getLogger(__name__)
@@ -65,9 +65,6 @@ class Readiness:
         if served is not None:
             served.find_transform()
             return
-        unreadable = refusal(self._entry.kwargs.data)
-        if unreadable:
-            raise NotReady(f"{self._name}: {unreadable}")
         state = self._store.state()
         if state.get("state") == "failed":
             raise NotReady(f"{self._name}: the first training failed: {state.get('reason')}")
@@ -75,9 +72,8 @@ class Readiness:
             return
         if self._lacks_source():
             source = self._entry.kwargs.data
-            raise NotReady(
-                f"{self._name}: data.url {source.url if source else ''} does not exist, and there is no model yet"
-            )
+            url = without_secrets(source.url) if source else ""
+            raise NotReady(f"{self._name}: data.url {url} does not exist, and there is no model yet")
         path = self._entry.kwargs.model.path
         if path and not self._entry.model_class and self._entry.kwargs.data is None:
             raise NotReady(f"{self._name}: model.path {path} does not exist")
@@ -108,7 +104,7 @@ class Readiness:
         if self._store.model.signature() is not None or self._store.state().get("state") == "deleted":
             return False
         source = self._entry.kwargs.data
-        if not self._entry.model_class or self._entry.model_class in LATER or refusal(source):
+        if not self._entry.model_class or self._entry.model_class in LATER:
             return False
         has_data = self._store.data.exists() or (self._store.folder / "data.h5").exists()
         return has_data or bool(source and source.url and not is_missing(source))

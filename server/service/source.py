@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from server.config import DataSource, Limits
+from server.config import DataSource, Limits, database_file, without_secrets
 from server.errors import NotReady, ServerError
 from server.storage.endpoint_store import EndpointStore, read_gramex_data
 from server.tables.reading import read_file
@@ -17,18 +17,12 @@ logger = logging.getLogger(__name__)
 SOURCE_RUN = "source"
 
 
-def refusal(source: DataSource | None) -> str | None:
-    """Why this source cannot be used, or None."""
-    if source is None:
-        return None
-    if source.url and "://" in source.url:
-        return "databases as data.url are not part of this release"
-    return None
-
-
 def is_missing(source: DataSource | None) -> bool:
-    """Whether the configuration names a file that is not there."""
-    return bool(source and source.url and "://" not in source.url and not Path(source.url).is_file())
+    """Whether the configuration names a file that is not there; an SQLite database is one, too."""
+    if source is None or not source.url:
+        return False
+    file = database_file(source.url) if source.is_database else Path(source.url)
+    return file is not None and not file.is_file()
 
 
 def read_source(source: DataSource, limits: Limits) -> pd.DataFrame:
@@ -37,9 +31,11 @@ def read_source(source: DataSource, limits: Limits) -> pd.DataFrame:
     Raises:
         NotReady: the source cannot be read; the sentence says why.
     """
-    reason = refusal(source)
-    if reason:
-        raise NotReady(reason)
+    if source.is_database:
+        # SQLAlchemy costs 13 MB that a worker without databases never needs.
+        from server.storage.database import read_database
+
+        return read_database(source.url or "", source.table, source.query)
     path = Path(source.url or "")
     try:
         rows = read_file(path, limits)
@@ -93,12 +89,15 @@ def refill(store: EndpointStore, source: DataSource, limits: Limits) -> bool:
 
 
 def fingerprint(source: DataSource | None, before: dict[str, Any] | None = None) -> dict[str, Any] | None:
-    """What tells one state of the source file from another.
+    """What tells one state of the source from another.
 
-    The contents are hashed only if size or time differ from `before`.
+    A file's contents are hashed only if size or time differ from `before`. A database is told by its URL
+    without the password, table and query; whether its rows have changed cannot be seen cheaply.
     """
     if source is None or not source.url:
         return None
+    if source.is_database:
+        return {"url": without_secrets(source.url), "table": source.table, "query": source.query}
     path = Path(source.url)
     try:
         status = path.stat()
@@ -116,6 +115,6 @@ def has_changed(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bo
     """Whether the source is another one, or its contents differ; a file that is gone has not changed."""
     if before is None or now is None:
         return before is not now
-    if "sha256" not in now and before.get("url") == now.get("url"):
-        return False
-    return (before.get("url"), before.get("sha256")) != (now.get("url"), now.get("sha256"))
+    if any(before.get(key) != now.get(key) for key in ("url", "table", "query")):
+        return True
+    return "sha256" in now and before.get("sha256") != now["sha256"]

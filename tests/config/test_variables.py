@@ -31,13 +31,19 @@ def load(tmp_path: Path):
         ("a.csv", "{folder}/a.csv"),
         ("sub/../a.csv", "{folder}/sub/../a.csv"),
         ("/abs/a.csv", "/abs/a.csv"),
-        ("sqlite:///$YAMLPATH/a.db", "sqlite:///{folder}/a.db"),
-        ("postgresql://$USERNAME@host/db", "postgresql://me@host/db"),
     ],
 )
 def test_a_data_url_is_expanded_and_made_absolute(load, tmp_path, written, meant):
-    config = load(f"{{data: '{written}'}}", PLACE="/srv", USERNAME="me")
+    config = load(f"{{data: '{written}'}}", PLACE="/srv")
     assert config.url["t"].kwargs.data.url == meant.format(folder=tmp_path)
+
+
+def test_a_database_url_is_expanded_and_made_absolute(load, tmp_path):
+    def url(written):
+        return load(f"{{data: {{url: '{written}', table: t}}}}", USERNAME="me").url["t"].kwargs.data.url
+
+    assert url("sqlite:///$YAMLPATH/a.db") == url("sqlite:///a.db") == f"sqlite:///{tmp_path}/a.db"
+    assert url("postgresql://$USERNAME@host/db") == "postgresql://me@host/db"
 
 
 def test_gramexdata_follows_data_dir(load, tmp_path):
