@@ -14,6 +14,8 @@ from server.schema import Column, Kind
 # Beyond this many categories a dense one-hot matrix costs more than a sparse one.
 DENSE_CATEGORIES = 200
 NUMERIC = (Kind.INTEGER, Kind.NUMBER)
+# The step of the categories that are numbers.
+CODES = "codes"
 
 
 def is_categorical(column: Column, cats: Sequence[str], nums: Sequence[str]) -> bool:
@@ -33,7 +35,7 @@ def make_model(estimator: Any, categorical: Sequence[Column], numeric: Sequence[
     sparse = _few_ones(estimator, categorical)
     steps = [
         ("texts", _encoder(sparse), texts),
-        ("codes", _encoder(sparse), codes),
+        (CODES, _encoder(sparse), codes),
         ("numbers", _scaler(), [column.name for column in numeric]),
     ]
     columns = ColumnTransformer([step for step in steps if step[2]], sparse_threshold=1.0 if sparse else 0.0)

@@ -103,6 +103,22 @@ class TabularEstimator(Estimator):
         labels = getattr(self.estimator, "classes_", range(values.shape[1]))
         return pd.DataFrame(values, columns=[str(label) for label in labels])
 
+    def class_scores(self, features: pd.DataFrame) -> np.ndarray:
+        """How much speaks for each class, shape (n_rows, n_classes): probabilities, or else the decision function.
+
+        Raises:
+            BadRequest: the model does not give each class a finite score.
+        """
+        method = "predict_proba" if hasattr(self.model, "predict_proba") else "decision_function"
+        values = self._call(method, features)
+        if isinstance(values, np.ndarray) and values.ndim == 1:
+            values = np.column_stack([-values, values])
+        expected = (len(features), len(self.estimator.classes_))
+        # Of several targets it is a list; SVC may compare the classes in pairs.
+        if not isinstance(values, np.ndarray) or values.shape != expected or not np.isfinite(values).all():
+            raise BadRequest(f"{self.class_name} does not give one finite score for each of its classes")
+        return values
+
     def score(self, features: pd.DataFrame, target: np.ndarray | None, metric: str | None = None) -> float:
         return score_of(self.model, self.kind, self._taken(features), target, metric)
 

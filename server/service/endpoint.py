@@ -15,6 +15,7 @@ from server.jobs import Runner
 from server.schema import Column
 from server.schema.conversion import Kind
 from server.service.description import described, stale_reasons
+from server.service.pictures import Pictures, Subject
 from server.service.prediction import Prediction, predicted
 from server.service.preparation import prepare
 from server.service.readiness import Readiness
@@ -39,6 +40,7 @@ class Endpoint:
         self._runner = runner
         self._store = open_store(config, name)
         self._models = open_models(config, name, self._store)
+        self.pictures = Pictures(self._store, self._subject, self._trained_part)
         self.readiness = Readiness(name, self.entry, self._store, self._models, self._start_first_training)
 
     def predict(self, rows: pd.DataFrame, output: str | None = None) -> Prediction:
@@ -248,6 +250,11 @@ class Endpoint:
             self.readiness.check()
             raise self._missing()
         return served
+
+    def _subject(self) -> Subject:
+        served = self._served()
+        self._fill()
+        return Subject(served, self._recipe(), self._target_name())
 
     def _missing(self) -> ModelMissing:
         return ModelMissing(f"{self.name} has no trained model; POST ?_action=train with rows to train one")

@@ -16,13 +16,14 @@ from server.web.responses import (
     TABLE_FORMATS,
     chosen_format,
     json_response,
+    picture_response,
     prediction_response,
     table_response,
 )
 from server.web.template import template_page
 
 ACTIONS = ("predict", "score", "append", "train", "retrain")
-VIEWS = ("_model", "_params", "_cache", "_download")
+VIEWS = ("_model", "_params", "_cache", "_download", "_picture")
 TARGET_OPTIONS = ("target_col", "_target_col")
 
 
@@ -40,6 +41,7 @@ class MLHandlerResource(Resource):
             "_cache": self._stored_rows,
             "_model": lambda data: json_response(self.endpoint_.describe_model()),
             "_download": self._download,
+            "_picture": self._picture,
         }
         for name, view in views.items():
             if name in request.args:
@@ -144,6 +146,10 @@ class MLHandlerResource(Resource):
         data.check_options(VIEWS)
         path = self.endpoint_.model_file()
         return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=path.name)
+
+    def _picture(self, data: RequestData) -> Response:
+        data.check_options(VIEWS)
+        return picture_response(request, self.endpoint_.pictures.drawn(data.option("_picture") or ""))
 
 
 def _one(name: str, values: list[str]) -> str:

@@ -56,6 +56,17 @@ def table_response(frame: pd.DataFrame, format_: str, filename: str = "data") ->
     return response
 
 
+def picture_response(request: Request, svg: bytes) -> Response:
+    """The picture; 304 and no picture for a request that has it already."""
+    response = Response(svg, content_type="image/svg+xml; charset=utf-8")
+    # Opened by itself it is a document of this server: nothing in it may run or be loaded.
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
 def problem(
     status: int, title: str, detail: str, errors: list[dict[str, str]], headers: Mapping[str, str] | None = None
 ) -> Response:

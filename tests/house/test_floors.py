@@ -35,6 +35,7 @@ HOMES = {
     "sklearn": {"estimators"},
     "statsmodels": {"estimators"},
     "joblib": {"estimators"},
+    "matplotlib": {"estimators"},
     "scipy": {"estimators"},
     "threadpoolctl": {"app"},
     "deltalake": {"storage"},

@@ -1,0 +1,130 @@
+"""Pictures of the serving model, drawn from the stored rows."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from server.errors import BadRequest, ModelMissing, NotReady
+from server.estimators.pictures import draw, picture_names
+from server.schema import Column
+from server.service.recipe import Recipe
+from server.service.serving import ServedModel
+from server.storage.endpoint_store import EndpointStore
+
+# Enough to see what a picture can show; more would only cost time and bytes.
+MOST_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is drawn: a model, what would be trained now, and the name of the target."""
+
+    served: ServedModel
+    recipe: Recipe
+    target: str | None
+
+    def fits(self, stored: Sequence[str]) -> bool:
+        """Whether rows with these columns have those of the model, as far as it can be known."""
+        served = self.served
+        if served.transform and not served.raw:
+            return True
+        others = [name for name in stored if name != self.target]
+        by_position = served.schema.positional and len(others) == len(served.schema.features)
+        return by_position or {column.name for column in served.inputs} <= set(stored)
+
+
+class Pictures:
+    """The pictures of one endpoint; those drawn are kept until model, rows, recipe or target change.
+
+    `subject` answers what is to be drawn now, or raises ModelMissing or NotReady; `prepared` makes of stored
+    rows those that the model was trained on.
+    """
+
+    def __init__(
+        self,
+        store: EndpointStore,
+        subject: Callable[[], Subject],
+        prepared: Callable[[pd.DataFrame, ServedModel], pd.DataFrame],
+    ) -> None:
+        self._store = store
+        self._subject = subject
+        self._prepared = prepared
+        self._drawing = threading.Lock()
+        self._state: tuple[object, ...] = ()
+        self._drawn: dict[str, bytes] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """The pictures that can be had; none without a model, or where the stored rows lack one of its columns."""
+        try:
+            subject = self._subject()
+        except (ModelMissing, NotReady):
+            return ()
+        stored = [column.name for column in self._store.data.columns()]
+        if not stored or not subject.fits(stored):
+            return ()
+        made = subject.served.transform is not None  # it may add the target
+        has_target = subject.target is not None and (made or subject.target in stored)
+        return picture_names(subject.served.estimator, has_target)
+
+    def drawn(self, name: str) -> bytes:
+        """A picture as an SVG document.
+
+        Raises:
+            ModelMissing, NotReady: there is no model that could be drawn.
+            BadRequest: there are no rows, they do not fit, or the model has no such picture.
+        """
+        with self._drawing:
+            subject = self._subject()
+            version = self._store.data.version()
+            state = (subject.served.signature, version, subject.recipe, subject.target)
+            if state != self._state:
+                self._state, self._drawn = state, {}
+            if name not in self._drawn:
+                # Names that a model does not have raise, so that these stay few.
+                self._drawn[name] = self._draw(name, subject, self._store.data.read(version))
+            return self._drawn[name]
+
+    def _draw(self, name: str, subject: Subject, rows: pd.DataFrame) -> bytes:
+        if rows.empty:
+            raise BadRequest("there are no rows to draw from: append training data, or post some with _action=train")
+        prepared = self._prepared(rows, subject.served)
+        if subject.target not in prepared.columns:
+            _refuse_comparison(name, subject)
+        return draw(subject.served.estimator, name, *_parsed(sample(prepared, subject.target), subject))
+
+
+def sample(rows: pd.DataFrame, target: str | None) -> pd.DataFrame:
+    """At most MOST_ROWS of the rows that have a target, in their order; the same ones each time.
+
+    They are drawn by lot: equal steps could fall in with a pattern of the rows.
+
+    Raises:
+        BadRequest: no row has a target.
+    """
+    if target in rows.columns:
+        rows = rows[rows[target].notna()]
+        if rows.empty:
+            raise BadRequest(f"no stored row has a value in the target column {target!r}")
+    if len(rows) > MOST_ROWS:
+        rows = rows.sample(MOST_ROWS, random_state=0).sort_index()
+    return rows.reset_index(drop=True)
+
+
+def _refuse_comparison(name: str, subject: Subject) -> None:
+    with_target, without = (picture_names(subject.served.estimator, known) for known in (True, False))
+    if name in with_target and name not in without:
+        lacking = f"the stored rows have no column {subject.target!r}" if subject.target else "name it with target_col"
+        raise BadRequest(f"{name} compares predictions with a target column; {lacking}")
+
+
+def _parsed(rows: pd.DataFrame, subject: Subject) -> tuple[pd.DataFrame, np.ndarray | None]:
+    schema, target = subject.served.schema, subject.target
+    if target is None or target not in rows.columns:
+        return schema.parse_features(rows), None
+    column = replace(schema.target, name=target) if schema.target else Column.of(target, rows[target])
+    # A model of unnamed columns counts them; the target is none of its features.
+    others = rows if target in schema.names else rows.drop(columns=target)
+    return schema.parse_features(others), replace(schema, target=column).parse_target(rows)
