@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
@@ -147,13 +148,18 @@ def _in_order(table: DeltaTable) -> pa.Table:
     from pyarrow.dataset import FileSystemDataset
 
     live = pa.table(table.get_add_actions(flatten=True)).column("path").to_pylist()
-    added = _versions(Path(table.table_uri.removeprefix("file://")), table.version(), set(live))
+    added = _versions(_folder(table), table.version(), set(live))
     dataset = table.to_pyarrow_dataset()
     fragments = sorted(dataset.get_fragments(), key=lambda part: (added[Path(part.path).name], part.path))
     if not fragments:
         return _schema(table).empty_table()
     ordered = FileSystemDataset(fragments, dataset.schema, dataset.format, fragments[0].filesystem)
     return ordered.to_table(use_threads=False)
+
+
+def _folder(table: DeltaTable) -> Path:
+    """A URI has its spaces and brackets encoded."""
+    return Path(unquote(table.table_uri.removeprefix("file://")))
 
 
 def _versions(folder: Path, latest: int, files: set[str]) -> dict[str, int]:
