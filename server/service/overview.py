@@ -10,7 +10,8 @@ import pandas as pd
 
 from server.errors import BadRequest, FirstTrainingFailed, NotReady
 from server.estimators.base import ModelKind
-from server.schema import Column, Kind, Schema
+from server.estimators.timeseries import TimeSeriesEstimator
+from server.schema import Column, Kind
 from server.service.endpoint import Endpoint
 from server.service.recipe import Recipe
 from server.service.serving import ServedModel
@@ -32,6 +33,7 @@ USUAL_CLASSES: Mapping[ModelKind, tuple[str, ...]] = {
     ModelKind.CLUSTERER: ("KMeans", "MiniBatchKMeans", "BisectingKMeans", "Birch"),
     ModelKind.OUTLIER_DETECTOR: ("IsolationForest", "OneClassSVM", "EllipticEnvelope"),
     ModelKind.TRANSFORMER: ("PCA", "TruncatedSVD", "NMF", "FastICA", "StandardScaler"),
+    ModelKind.FORECASTER: ("SARIMAX",),
 }  # fmt: skip
 
 
@@ -49,7 +51,7 @@ class State(StrEnum):
 class Overview:
     """An endpoint at a glance; None is what its model does not tell.
 
-    `columns` counts the features, `rows` those it was trained on.
+    `columns` counts those that a row to predict has, `rows` those it was trained on.
     """
 
     name: str
@@ -68,8 +70,8 @@ class Overview:
 class Details:
     """Everything that the page of an endpoint shows, beside its overview.
 
-    `example` is a row that the model takes; `answers` names the columns of its answer. `stored_problem` says why
-    there is no summary of the stored rows.
+    `inputs` are the columns of a row to predict, `example` is such a row; `answers` names the columns of its
+    answer. `stored_problem` says why there is no summary of the stored rows.
     """
 
     overview: Overview
@@ -78,7 +80,7 @@ class Details:
     stored_problem: str | None = None
     stale: list[str] = field(default_factory=list)
     run: str | None = None
-    schema: Schema | None = None
+    inputs: tuple[Column, ...] = ()
     example: dict[str, Any] = field(default_factory=dict)
     answers: tuple[str, ...] = ()
     has_probabilities: bool = False
@@ -106,7 +108,7 @@ def overview(endpoint: Endpoint) -> Overview:
         served.estimator.class_name,
         served.estimator.kind,
         served.schema.target.name if served.schema.target else None,
-        len(served.schema.features),
+        len(served.inputs),
         served.facts.get("score"),
         datetime.fromisoformat(trained) if trained else None,
         served.facts.get("rows"),
@@ -124,7 +126,7 @@ def details(endpoint: Endpoint) -> Details:
     served = endpoint.readiness.served_or_none()
     if served is None:
         return known
-    example = _example(served.schema, stored.sample)
+    example = _next_step(served) if served.estimator.kind is ModelKind.FORECASTER else _example(served, stored.sample)
     return Details(
         known.overview,
         known.recipe,
@@ -132,7 +134,7 @@ def details(endpoint: Endpoint) -> Details:
         problem,
         endpoint.stale_reasons(served),
         served.facts.get("run"),
-        served.schema,
+        served.inputs,
         example,
         _answer_columns(endpoint, served, example, "values"),
         served.estimator.kind is ModelKind.CLASSIFIER and bool(_answer_columns(endpoint, served, example, "proba")),
@@ -162,15 +164,26 @@ def _pictures(endpoint: Endpoint) -> tuple[str, ...]:
     return names() if names else ()
 
 
-def _example(schema: Schema, sample: pd.DataFrame) -> dict[str, Any]:
+def _example(served: ServedModel, sample: pd.DataFrame) -> dict[str, Any]:
     """The stored row with the fewest missing cells among the first, or else the middle of what training saw."""
-    if not schema.features or not set(schema.names) <= set(sample.columns):
-        return {column.name: _middle(column) for column in schema.features}
-    rows = sample[schema.names]
+    names = [column.name for column in served.inputs]
+    if not names or not set(names) <= set(sample.columns):
+        return {column.name: _middle(column) for column in served.inputs}
+    rows = sample[names]
     fullest = int(rows.isna().sum(axis=1).to_numpy().argmin())
     row = rows.iloc[[fullest]].astype(object)
     cells = row.where(row.notna(), None).to_dict("records")[0]
     return {str(name): cell for name, cell in cells.items()}
+
+
+def _next_step(served: ServedModel) -> dict[str, Any]:
+    """The timestamp that follows the training, with the middle of what it saw of the exogenous columns."""
+    estimator, index = served.estimator, served.schema.index
+    assert isinstance(estimator, TimeSeriesEstimator)
+    assert index is not None
+    following = estimator.timeline.index.shift(1)[-1]
+    exogenous = {column.name: _middle(column) for column in served.schema.features}
+    return {index.name: following.to_pydatetime(), **exogenous}
 
 
 def _middle(column: Column) -> Any:

@@ -1,5 +1,6 @@
 """The endpoint's page: what its model does, a form that asks it, its data, a training, and the calls for programs."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from flask import Response, render_template, request
 from server.service.endpoint import Endpoint
 from server.service.overview import USUAL_CLASSES, Details, details
 from server.service.recipe import Recipe
+from server.service.text import TextEndpoint
 from server.web.form import Field, fields
 
 # Fields that stand in the form at once; the others wait behind a fold.
@@ -30,7 +32,7 @@ LEARNED = frozenset({"coefficients", "feature_importances", "terms"})
 def endpoint_page(endpoint: Endpoint) -> Response:
     """The page as HTML; whatever state the endpoint is in."""
     known = details(endpoint)
-    form = fields(known.schema.features, known.example) if known.schema else []
+    form = _form(endpoint, known)
     url = request.script_root + endpoint.entry.pattern
     page = render_template(
         "endpoint.html",
@@ -49,6 +51,14 @@ def endpoint_page(endpoint: Endpoint) -> Response:
     return Response(page, content_type="text/html; charset=utf-8")
 
 
+def _form(endpoint: Endpoint, known: Details) -> list[Field]:
+    """The fields of one row; of a TextHandler the one argument that it takes."""
+    form = fields(known.inputs, known.example)
+    if isinstance(endpoint, TextEndpoint) and len(form) == 1:
+        return [replace(form[0], name=endpoint.query, control="textarea")]
+    return form
+
+
 def _facts(endpoint: Endpoint, known: Details, form: list[Field], url: str) -> dict[str, Any]:
     """What the page's script needs to know, as JSON values."""
     return {
@@ -58,8 +68,13 @@ def _facts(endpoint: Endpoint, known: Details, form: list[Field], url: str) -> d
         "hasProbabilities": known.has_probabilities,
         "target": known.overview.target,
         "example": {field.name: field.value for field in form},
+        "text": _text_facts(endpoint) if isinstance(endpoint, TextEndpoint) else None,
         "mostBytes": int(endpoint.config.server.limits.body_mb * 2**20),
     }
+
+
+def _text_facts(endpoint: TextEndpoint) -> dict[str, Any]:
+    return {"column": endpoint.text_col, "labels": endpoint.labels}
 
 
 def _picture(name: str, known: Details) -> dict[str, str]:

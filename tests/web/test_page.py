@@ -103,6 +103,35 @@ def test_every_kind_of_model_has_its_page(make_client, model, words, answers, ha
     assert page.facts["hasProbabilities"] is has_probabilities
 
 
+def test_a_forecast_is_asked_for_the_next_step(make_client):
+    model = {"class": "SARIMAX", "index_col": "index", "target_col": "R", "params": {"order": [1, 1, 0]}}
+    client = make_client(ml(data="$YAMLPATH/data/inflation.csv", model=model))
+    page = page_of(client)
+    assert "Forecasts R from" in page.text
+    assert page.controls["index"][0]["type"] == "datetime-local"
+    assert page.controls["index_col"][0]["chosen"] == "index"
+    (value,) = client.get("/m", query_string=page.facts["example"]).json
+    assert isinstance(value, float)
+
+
+def test_a_text_endpoint_is_asked_by_its_own_argument(make_client):
+    kwargs = {"data": "$YAMLPATH/data/reviews.csv", "labels": {0: "Negative", 1: "Positive"}, "query": "words"}
+    client = make_client({"m": {"pattern": "/m", "handler": "TextHandler", "kwargs": kwargs}})
+    page = page_of(client)
+    assert "Predicts label from 1 column with MultinomialNB" in page.text
+    assert page.controls["words"][0]["tag"] == "textarea"
+    assert page.facts["text"] == {"column": "text", "labels": {"0": "Negative", "1": "Positive"}}
+    assert client.get("/m", query_string=page.facts["example"]).json["prediction"] in ("Negative", "Positive")
+
+
+def test_with_a_transform_the_form_has_the_columns_before_it(make_client):
+    source = {"url": "$YAMLPATH/data/circles.csv", "transform": "data.assign(X3=data.X1**2 + data.X2**2)"}
+    client = make_client(ml(data=source, model={"class": "LogisticRegression", "target_col": "y"}))
+    page = page_of(client)
+    assert set(page.facts["example"]) == {"X1", "X2"}
+    assert client.get("/m", query_string=page.facts["example"]).status_code == 200
+
+
 def test_without_model_and_data_the_page_offers_a_training(make_client):
     page = page_of(make_client(ml()))
     assert "no model" in page.text

@@ -42,7 +42,7 @@ function callFor(url, row, options = []) {
   const length = new URLSearchParams(call.query).toString().length + url.length;
   if (length <= LONGEST_URL && !row.some(([name]) => name.startsWith("_"))) return call;
   const cells = Object.fromEntries(row.map(([name, value]) => [name, value === "" ? null : value]));
-  return makeCall("POST", url, { query: [["_action", "predict"], ...options], json: [cells] });
+  return makeCall("POST", url, { query: options, json: [cells] });
 }
 
 async function predict(pane, columns, facts, url) {
@@ -50,14 +50,19 @@ async function predict(pane, columns, facts, url) {
   clearErrors(columns);
   place.setAttribute("aria-busy", "true");
   try {
-    const ask = (output) => send(callFor(url, rowOf(columns), [["_output", output]]));
-    const [values, chances] = await Promise.all([ask("values"), facts.hasProbabilities ? ask("proba") : null]);
+    const row = rowOf(columns);
+    const asked = send(callFor(url, row, facts.text ? [] : [["_output", "values"]]));
+    // A TextHandler names its text as it likes; the model's column of texts has another name.
+    const cells = facts.text ? row.map(([, text]) => [facts.text.column, text]) : row;
+    const weighed = facts.hasProbabilities ? send(callFor(url, cells, [["_output", "proba"]])) : null;
+    const [values, chances] = await Promise.all([asked, weighed]);
     if (!values.ok) {
       showProblem(place, columns, await problemOf(values));
       return;
     }
-    const [value] = JSON.parse(await values.blob.text());
+    const answer = JSON.parse(await values.blob.text());
     const [chance] = chances?.ok ? JSON.parse(await chances.blob.text()) : [];
+    const value = facts.text ? answer.prediction : answer[0];
     place.replaceChildren(...answerParts(value, chance, facts));
   } catch (error) {
     place.replaceChildren(problemNote({ detail: error.message, errors: [] }));
@@ -77,7 +82,7 @@ function answerParts(value, chance, facts) {
     make("p", "answer-name breakable", facts.target || names[0] || "Answer"),
     make("p", text.length > LONG_ANSWER ? "answer-value long breakable" : "answer-value breakable", text),
   ];
-  if (chance) parts.push(bars(Object.entries(chance)));
+  if (chance) parts.push(bars(Object.entries(chance).map(([name, part]) => [facts.text?.labels[name] ?? name, part])));
   return parts;
 }
 
