@@ -62,6 +62,7 @@ class Overview:
     target: str | None = None
     columns: int | None = None
     score: float | None = None
+    score_name: str | None = None
     trained: datetime | None = None
     rows: int | None = None
 
@@ -110,6 +111,7 @@ def overview(endpoint: Endpoint) -> Overview:
         served.schema.target.name if served.schema.target else None,
         len(served.inputs),
         served.facts.get("score"),
+        served.estimator.score_name,
         datetime.fromisoformat(trained) if trained else None,
         served.facts.get("rows"),
     )

@@ -31,7 +31,7 @@ def fields(columns: tuple[Column, ...], example: Mapping[str, Any]) -> list[Fiel
 def _field(column: Column, cell: Any) -> Field:
     value = _text(cell)
     if column.kind is Kind.DATETIME or isinstance(cell, datetime):
-        return Field(column.name, "datetime-local", value, "date and time")
+        return Field(column.name, "datetime-local", value)
     choices = (
         ("true", "false") if column.kind is Kind.BOOLEAN else tuple(_text(item) for item in column.categories or ())
     )

@@ -57,6 +57,7 @@ def _entry(endpoint: Endpoint, seen: Overview) -> dict[str, Any]:
         "target": seen.target,
         "columns": seen.columns,
         "score": seen.score,
+        "score_name": seen.score_name,
         "trained": seen.trained.isoformat() if seen.trained else None,
         "rows": seen.rows,
     }

@@ -43,8 +43,10 @@ def shown(cell: Any) -> str:
 
 
 def score(value: float) -> str:
-    """A score with three decimals, or four digits where it is large."""
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+    """A score with three decimals; with three digits where it is small or large."""
+    if value and not 0.1 <= abs(value) < 10:
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:.3f}"
 
 
 def sentence(text: str) -> str:

@@ -56,6 +56,7 @@ def test_a_trained_endpoint_says_what_it_predicts_how_well_and_since_when(client
     assert (entry["class"], entry["kind"], entry["target"]) == ("LogisticRegression", "classifier", "Survived")
     assert (entry["columns"], entry["rows"]) == (7, 674)
     assert 0.7 < entry["score"] < 0.9
+    assert entry["score_name"] == "accuracy"
     assert entry["trained"].endswith("+00:00")
     assert entry["reason"] is None
 

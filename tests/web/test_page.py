@@ -38,7 +38,8 @@ def test_the_page_says_what_is_predicted_from_what_and_how_well(client):
     page = page_of(client, "/titanic")
     assert page.heading == "titanic"
     assert (
-        "Predicts Survived from 7 columns with LogisticRegression, trained just now on 674 rows; score 0.8" in page.text
+        "Predicts Survived from 7 columns with LogisticRegression, trained just now on 674 rows; accuracy 0.8"
+        in page.text
     )
     assert "/" in page.links
 
