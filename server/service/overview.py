@@ -1,14 +1,14 @@
 """An endpoint as a person wants to see it: its state, what its model does and from what, and what it could be asked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import pandas as pd
 
-from server.errors import BadRequest, FirstTrainingFailed, NotReady
+from server.errors import FirstTrainingFailed, NotReady, ServerError
 from server.estimators.base import ModelKind
 from server.estimators.timeseries import TimeSeriesEstimator
 from server.schema import Column, Kind
@@ -80,7 +80,6 @@ class Details:
     stored: DataSummary
     stored_problem: str | None = None
     stale: list[str] = field(default_factory=list)
-    run: str | None = None
     inputs: tuple[Column, ...] = ()
     example: dict[str, Any] = field(default_factory=dict)
     answers: tuple[str, ...] = ()
@@ -91,29 +90,22 @@ class Details:
 def overview(endpoint: Endpoint) -> Overview:
     """The endpoint at a glance; no row is read for it."""
     state, reason = _state(endpoint)
+    known = Overview(endpoint.name, state, reason)
     served = endpoint.readiness.served_or_none()
-    recipe = _recipe(endpoint)
     if served is None:
-        return Overview(
-            endpoint.name,
-            state,
-            reason,
-            class_name=recipe.class_name if recipe else None,
-            target=recipe.options.target_col if recipe else None,
-        )
+        recipe = _recipe(endpoint)
+        return replace(known, class_name=recipe.class_name, target=recipe.options.target_col) if recipe else known
     trained = served.facts.get("trained")
-    return Overview(
-        endpoint.name,
-        state,
-        reason,
-        served.estimator.class_name,
-        served.estimator.kind,
-        served.schema.target.name if served.schema.target else None,
-        len(served.inputs),
-        served.facts.get("score"),
-        served.estimator.score_name,
-        datetime.fromisoformat(trained) if trained else None,
-        served.facts.get("rows"),
+    return replace(
+        known,
+        class_name=served.estimator.class_name,
+        kind=served.estimator.kind,
+        target=served.schema.target.name if served.schema.target else None,
+        columns=len(served.inputs),
+        score=served.facts.get("score"),
+        score_name=served.estimator.score_name,
+        trained=datetime.fromisoformat(trained) if trained else None,
+        rows=served.facts.get("rows"),
     )
 
 
@@ -122,25 +114,23 @@ def details(endpoint: Endpoint) -> Details:
     problem = None
     try:
         stored = endpoint.stored.summary()
-    except NotReady as error:
+    except ServerError as error:
         stored, problem = NOTHING, error.detail
     known = Details(overview(endpoint), _recipe(endpoint), stored, problem)
     served = endpoint.readiness.served_or_none()
     if served is None:
         return known
-    example = _next_step(served) if served.estimator.kind is ModelKind.FORECASTER else _example(served, stored.sample)
-    return Details(
-        known.overview,
-        known.recipe,
-        stored,
-        problem,
-        endpoint.stale_reasons(served),
-        served.facts.get("run"),
-        served.inputs,
-        example,
-        _answer_columns(endpoint, served, example, "values"),
-        served.estimator.kind is ModelKind.CLASSIFIER and bool(_answer_columns(endpoint, served, example, "proba")),
-        _pictures(endpoint),
+    kind = served.estimator.kind
+    example = _next_step(served) if kind is ModelKind.FORECASTER else _example(served, stored.sample)
+    chances = _answer_columns(endpoint, served, example, "proba") if kind is ModelKind.CLASSIFIER else ()
+    return replace(
+        known,
+        stale=endpoint.stale_reasons(served),
+        inputs=served.inputs,
+        example=example,
+        answers=_answer_columns(endpoint, served, example, "values"),
+        has_probabilities=bool(chances),
+        pictures=_pictures(endpoint),
     )
 
 
@@ -162,8 +152,8 @@ def _recipe(endpoint: Endpoint) -> Recipe | None:
 
 
 def _pictures(endpoint: Endpoint) -> tuple[str, ...]:
-    names = getattr(endpoint, "picture_names", None)
-    return names() if names else ()
+    pictures = getattr(endpoint, "pictures", None)
+    return pictures.names() if pictures else ()
 
 
 def _example(served: ServedModel, sample: pd.DataFrame) -> dict[str, Any]:
@@ -198,11 +188,11 @@ def _middle(column: Column) -> Any:
 
 
 def _answer_columns(endpoint: Endpoint, served: ServedModel, example: dict[str, Any], output: str) -> tuple[str, ...]:
-    """The columns of an answer in this form, from the example's; none where the model has no such answer."""
+    """The columns of an answer in this form, from the example's; none where there is no such answer."""
     if not example:
         return (served.schema.target.name,) if served.schema.target and output == "values" else ()
     try:
         answer = endpoint.predict(pd.DataFrame([example]), output)
-    except (BadRequest, NotReady):
+    except Exception:  # noqa: BLE001 - a model that a user brought can fail in any way, and its page still helps
         return ()
     return tuple(str(name) for name in answer.frame.columns)

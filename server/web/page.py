@@ -18,13 +18,16 @@ DATA_FORMATS = {"csv": "CSV", "xlsx": "XLSX", "parquet": "Parquet", "json": "JSO
 PICTURES = {
     "confusion_matrix": ("Confusion matrix", "How often each true class was predicted as which"),
     "roc_curve": ("ROC curve", "The share of a class that is found, against the share of the others taken for it"),
-    "prediction_error": ("Predicted against true", "One point for each row; a perfect model puts all on the diagonal"),
-    "coefficients": ("Coefficients", "The weight of each column in the model's sum, after scaling"),
+    "prediction_error": (
+        "Predicted against true values",
+        "One point for each row; a perfect model puts all on the diagonal",
+    ),
+    "coefficients": ("Coefficients", "How much each column weighs in the model's sum; numbers are scaled before"),
     "feature_importances": ("Feature importances", "How much each column contributes to the model's decisions"),
-    "components": ("Components", "The rows on the first components that the model found"),
-    "clusters": ("Clusters", "The rows, coloured by the cluster that the model puts them in"),
-    "forecast": ("Forecast", "The series and its continuation, with the interval in which it is expected"),
-    "terms": ("Terms", "The words that speak most for each label"),
+    "components": ("Components", "The rows on the first two columns that the model makes of them"),
+    "clusters": ("Clusters", "How many rows the model puts into each cluster"),
+    "forecast": ("Forecast", "The series, what the model expected of it, and how it goes on"),
+    "terms": ("Terms", "The words that speak most for each class"),
 }
 LEARNED = frozenset({"coefficients", "feature_importances", "terms"})
 

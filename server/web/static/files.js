@@ -89,8 +89,9 @@ export function startTraining(form, facts, url) {
 /** What differs from the settings that hold: what nobody touched is not sent, and so stays as it is configured. */
 function changes(form) {
   const fields = findAll("[data-before]:not([type=checkbox])", form)
-    .filter((field) => field.value.trim() !== field.dataset.before)
-    .map((field) => [field.name, field.value.trim()]);
+    .map((field) => [field, field.tagName === "SELECT" ? field.value : field.value.trim()])
+    .filter(([field, value]) => value !== field.dataset.before)
+    .map(([field, value]) => [field.name, value]);
   const boxes = findAll("[name=include]", form);
   if (boxes.some((box) => box.checked !== "before" in box.dataset)) {
     const every = boxes.every((box) => box.checked);

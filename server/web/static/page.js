@@ -1,7 +1,7 @@
 // The page of an endpoint: starts its parts, and keeps the address in step with the open tab.
 
 import { send, makeCall } from "./calls.js";
-import { find, findAll, make } from "./elements.js";
+import { find, findAll, make, problemNote, problemOf } from "./elements.js";
 import { MESSAGE, startAppending, startManyRows, startTraining } from "./files.js";
 import { openTab, showCall, startPanel } from "./panel.js";
 import { startPredicting } from "./predict.js";
@@ -19,6 +19,7 @@ function start() {
   startTraining(find("#training-form"), facts, url);
   findAll("details[data-view]").forEach((fold) => fold.addEventListener("toggle", () => fill(fold), { once: true }));
   showCall("model", "Read its options, parameters and what it learned", makeCall("GET", url, { query: [["_params", ""]] }));
+  findAll(".pictures img").forEach((picture) => picture.addEventListener("error", () => explain(picture), { once: true }));
   startTabs();
   sayWhatHappened();
   if (facts.state === "training") waitForTheModel();
@@ -62,6 +63,12 @@ async function fill(fold) {
     list.append(make("dd", "code breakable", text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text));
   });
   fold.append(Object.keys(values).length ? list : make("p", "quiet", "None."));
+}
+
+/** A picture that cannot be drawn is replaced by the reason. */
+async function explain(picture) {
+  const answer = await send(makeCall("GET", picture.src));
+  if (!answer.ok) picture.replaceWith(problemNote(await problemOf(answer)));
 }
 
 /** Ask for this page until it tells another state, then show it. */
