@@ -17,7 +17,7 @@ SHOWN_FIELDS = 24
 DATA_FORMATS = {"csv": "CSV", "xlsx": "XLSX", "parquet": "Parquet", "json": "JSON"}
 PICTURES = {
     "confusion_matrix": ("Confusion matrix", "How often each true class was predicted as which"),
-    "roc_curve": ("ROC curve", "The share of a class that is found, against the share of the others taken for it"),
+    "roc_curve": ("ROC curve", "How much of a class is found, against how much of the others is taken for it"),
     "prediction_error": (
         "Predicted against true values",
         "One point for each row; a perfect model puts all on the diagonal",

@@ -1,6 +1,7 @@
 """The list of endpoints, as a page and as JSON."""
 
 import json
+import time
 
 import pytest
 
@@ -36,9 +37,12 @@ def entries(client):
     return {entry["name"]: entry for entry in client.get("/?_format=json").json["endpoints"]}
 
 
-def settled(client):
+def settled(client, seconds=30):
+    """The list once the first trainings are over, however they ended."""
+    deadline = time.monotonic() + seconds
     while "training" in {entry["state"] for entry in entries(client).values()}:
-        pass
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     return entries(client)
 
 
