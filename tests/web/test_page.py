@@ -316,6 +316,14 @@ def test_a_model_that_somebody_brought_has_its_page(make_client, tmp_path):
     assert [page.controls[name][0]["tag"] for name in ("x0", "x1")] == ["input", "input"]
 
 
+def test_a_model_that_fails_in_a_way_of_its_own_has_its_page(make_client, monkeypatch):
+    client = make_client(ml(data=IRIS, model={"class": "Ridge", "target_col": "petal_width"}))
+    monkeypatch.setattr("sklearn.linear_model.Ridge.predict", lambda self, features: 1 / 0)
+    page = page_of(client)
+    assert "Predicts petal_width" in page.text
+    assert page.facts["answers"] == []
+
+
 def test_cells_of_all_kinds_are_shown(make_client, table, tmp_path):
     rows = [{"list": [1, 2], "none": None, "number": 1 / 3, "flag": True, "y": i} for i in range(3)]
     (tmp_path / "rows.json").write_text(json.dumps(rows))
