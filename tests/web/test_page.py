@@ -191,10 +191,7 @@ def test_a_changed_configuration_is_said(make_client):
     make_client({"titanic": titanic_endpoint()})
     changed = titanic_endpoint(model={"class": "LogisticRegression", "target_col": "Survived", "include": ["Age"]})
     client = make_client({"titanic": changed})
-    assert (
-        "Changed since this model was trained: the model section of the configuration"
-        in page_of(client, "/titanic").text
-    )
+    assert "Changed since the last training: the model section of the configuration" in page_of(client, "/titanic").text
 
 
 def test_another_class_for_the_next_training_is_said(client):
