@@ -15,7 +15,7 @@ from server.service.checks import model_problems, transform_problems
 from server.service.endpoint import Endpoint
 from server.service.text import TextEndpoint
 from server.web.request_data import StrictRequest
-from server.web.routes import OWN, register_routes
+from server.web.routes import belongs_to_server, prefix, register_routes
 from server.web.template import check_template
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def create_app(config: Config, runner: Runner | None = None) -> Flask:
     application.load_models()
     app.extensions["restimator"] = application
     app.before_request(application.start)
-    register_routes(app, application.endpoints, limits)
+    register_routes(app, application.endpoints, config.server)
     return app
 
 
@@ -122,7 +122,7 @@ def _check(config: Config) -> None:
     problems += [
         Problem(f"url.{name}.pattern", f"{entry.pattern} belongs to the server itself; choose another path")
         for name, entry in config.url.items()
-        if entry.pattern in OWN
+        if belongs_to_server(entry.pattern, prefix(config.server.base_url))
     ]
     if problems:
         listing = "\n".join(f"  {problem.pointer}: {problem.detail}" for problem in problems)

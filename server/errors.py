@@ -17,6 +17,7 @@ ServerError
 ├── TrainingFailed          500   the training process failed or died
 ├── TemplateFailed          500   a template of the configuration fails
 └── NotReady                503   configured, but not (yet) able to answer
+    ├── FirstTrainingFailed 503   the training that the endpoint started by itself failed
     └── ModelUnreadable     503   the stored model file does not load
 """
 
@@ -161,6 +162,10 @@ class NotReady(ServerError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.detail, self.problems, self.retry_after)
+
+
+class FirstTrainingFailed(NotReady):
+    """The training that the endpoint started by itself failed."""
 
 
 class ModelUnreadable(NotReady):

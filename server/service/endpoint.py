@@ -23,6 +23,7 @@ from server.service.recipe import OPTIONS, Options, Recipe, changed
 from server.service.scoring import scored
 from server.service.serving import ServedModel
 from server.service.source import fill_once, is_missing
+from server.service.stored import StoredData
 from server.service.training import TrainingTask, current_recipe, open_models, open_store, train
 from server.storage.endpoint_store import own
 from server.tables.preparation import unknown_columns
@@ -41,6 +42,7 @@ class Endpoint:
         self._store = open_store(config, name)
         self._models = open_models(config, name, self._store)
         self.pictures = Pictures(self._store, self._subject, self._trained_part)
+        self.stored = StoredData(self._store.data, self._fill)
         self.readiness = Readiness(name, self.entry, self._store, self._models, self._start_first_training)
 
     def predict(self, rows: pd.DataFrame, output: str | None = None) -> Prediction:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from server.config import EndpointEntry, without_secrets
-from server.errors import ModelUnreadable, NotReady, ServerError
+from server.errors import FirstTrainingFailed, ModelUnreadable, NotReady, ServerError
 from server.estimators.catalogue import LATER
 from server.service.serving import ModelCache, ServedModel
 from server.service.source import is_missing
@@ -67,7 +67,7 @@ class Readiness:
             return
         state = self._store.state()
         if state.get("state") == "failed":
-            raise NotReady(f"{self._name}: the first training failed: {state.get('reason')}")
+            raise FirstTrainingFailed(f"{self._name}: the first training failed: {state.get('reason')}")
         if state.get("state") == "deleted":
             return
         if self._lacks_source():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
@@ -17,6 +18,7 @@ from server.schema import Column
 from server.schema.arrow import columns_of, to_frame, to_table
 from server.schema.columns import conform
 from server.storage.files import Lock, room_on_disk
+from server.storage.summary import ColumnSummary, summarise
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +46,9 @@ class TrainingData:
         """The number of the latest version, counted from 0; None before the first rows."""
         return self._table().version() if self.exists() else None
 
-    def count(self) -> int:
+    def count(self, version: int | None = None) -> int:
         """The number of rows."""
-        return self._table().count() if self.exists() else 0
+        return DeltaTable(self.folder, version=version).count() if self.exists() else 0
 
     def columns(self) -> list[Column]:
         """The stored columns and their kinds; none while there are no rows."""
@@ -59,6 +61,24 @@ class TrainingData:
             return pd.DataFrame()
         rows = _in_order(DeltaTable(self.folder, version=version))
         return to_frame(rows) if rows.num_rows else pd.DataFrame()
+
+    def head(self, count: int, version: int | None = None) -> pd.DataFrame:
+        """The first rows, without reading the others."""
+        if not self.exists():
+            return pd.DataFrame()
+        rows = _dataset(DeltaTable(self.folder, version=version)).head(count)
+        return to_frame(rows) if rows.num_rows else pd.DataFrame()
+
+    def summary(self, version: int | None = None) -> list[ColumnSummary]:
+        """What each column holds; one column is in memory at a time."""
+        if not self.exists():
+            return []
+        table = DeltaTable(self.folder, version=version)
+        dataset = _dataset(table)
+        columns = columns_of(_schema(table)) if table.count() else []
+        return [
+            summarise(column.name, column.kind, dataset.to_table(columns=[column.name]).column(0)) for column in columns
+        ]
 
     def history(self) -> list[dict[str, Any]]:
         """What changed the rows, newest first: version, timestamp (epoch milliseconds), operation, run."""
@@ -142,18 +162,26 @@ class TrainingData:
 
 
 def _in_order(table: DeltaTable) -> pa.Table:
+    return _dataset(table).to_table(use_threads=False)
+
+
+def _dataset(table: DeltaTable) -> Any:
     """The rows in the order in which they came; Delta itself gives the newest files first."""
     # 7 MB that a worker which only predicts never needs.
-    from pyarrow.dataset import FileSystemDataset
+    from pyarrow.dataset import FileSystemDataset, InMemoryDataset
 
     live = pa.table(table.get_add_actions(flatten=True)).column("path").to_pylist()
-    added = _versions(Path(table.table_uri.removeprefix("file://")), table.version(), set(live))
+    added = _versions(_folder(table), table.version(), set(live))
     dataset = table.to_pyarrow_dataset()
     fragments = sorted(dataset.get_fragments(), key=lambda part: (added[Path(part.path).name], part.path))
     if not fragments:
-        return _schema(table).empty_table()
-    ordered = FileSystemDataset(fragments, dataset.schema, dataset.format, fragments[0].filesystem)
-    return ordered.to_table(use_threads=False)
+        return InMemoryDataset(_schema(table).empty_table())
+    return FileSystemDataset(fragments, dataset.schema, dataset.format, fragments[0].filesystem)
+
+
+def _folder(table: DeltaTable) -> Path:
+    """A URI has its spaces and brackets encoded."""
+    return Path(unquote(table.table_uri.removeprefix("file://")))
 
 
 def _versions(folder: Path, latest: int, files: set[str]) -> dict[str, int]:

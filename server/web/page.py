@@ -1,36 +1,101 @@
-"""The endpoint's page: what it predicts, from what, and how to ask."""
+"""The endpoint's page: what its model does, a form that asks it, its data, a training, and the calls for programs."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import Response, render_template
+from flask import Response, render_template, request
 
-from server.schema import Column
 from server.service.endpoint import Endpoint
+from server.service.overview import USUAL_CLASSES, Details, details
+from server.service.recipe import Recipe
+from server.service.text import TextEndpoint
+from server.web.form import Field, fields
+
+# Fields that stand in the form at once; the others wait behind a fold.
+SHOWN_FIELDS = 24
+DATA_FORMATS = {"csv": "CSV", "xlsx": "XLSX", "parquet": "Parquet", "json": "JSON"}
+PICTURES = {
+    "confusion_matrix": ("Confusion matrix", "How often each true class was predicted as which"),
+    "roc_curve": ("ROC curve", "How much of a class is found, against how much of the others is taken for it"),
+    "prediction_error": (
+        "Predicted against true values",
+        "One point for each row; a perfect model puts all on the diagonal",
+    ),
+    "coefficients": ("Coefficients", "How much each column weighs in the model's sum; numbers are scaled before"),
+    "feature_importances": ("Feature importances", "How much each column contributes to the model's decisions"),
+    "components": ("Components", "The rows on the first two columns that the model makes of them"),
+    "clusters": ("Clusters", "How many rows the model puts into each cluster"),
+    "forecast": ("Forecast", "The series, what the model expected of it, and how it goes on"),
+    "terms": ("Terms", "The words that speak most for each class"),
+}
+LEARNED = frozenset({"coefficients", "feature_importances", "terms"})
 
 
 def endpoint_page(endpoint: Endpoint) -> Response:
-    """The page as HTML; also when there is no model yet."""
-    served = endpoint.readiness.served_or_none()
-    features = served.schema.features if served else ()
+    """The page as HTML; whatever state the endpoint is in."""
+    known = details(endpoint)
+    form = _form(endpoint, known)
+    url = request.script_root + endpoint.entry.pattern
     page = render_template(
         "endpoint.html",
-        name=endpoint.name,
-        pattern=endpoint.entry.pattern,
-        recipe=endpoint.recipe(),
-        served=served,
-        reason=endpoint.readiness.reason(),
-        stale=endpoint.stale_reasons(served),
-        query=urlencode({column.name: example(column) for column in features}),
+        known=known,
+        seen=known.overview,
+        url=url,
+        now=datetime.now(UTC),
+        shown_fields=form[:SHOWN_FIELDS],
+        folded_fields=form[SHOWN_FIELDS:],
+        formats=DATA_FORMATS,
+        pictures=[_picture(name, known) for name in known.pictures],
+        classes=USUAL_CLASSES,
+        chosen=_chosen_columns(known),
+        facts=_facts(endpoint, known, form, url),
     )
     return Response(page, content_type="text/html; charset=utf-8")
 
 
-def example(column: Column) -> Any:
-    """A value that the column could have."""
-    if column.categories:
-        return column.categories[0]
-    if column.minimum is not None and column.maximum is not None:
-        middle = (column.minimum + column.maximum) / 2
-        return round(middle) if column.kind == "integer" else round(middle, 2)
-    return ""
+def _form(endpoint: Endpoint, known: Details) -> list[Field]:
+    """The fields of one row; of a TextHandler the one argument that it takes."""
+    form = fields(known.inputs, known.example)
+    if isinstance(endpoint, TextEndpoint) and len(form) == 1:
+        return [replace(form[0], name=endpoint.query, control="textarea")]
+    return form
+
+
+def _facts(endpoint: Endpoint, known: Details, form: list[Field], url: str) -> dict[str, Any]:
+    """What the page's script needs to know, as JSON values."""
+    return {
+        "url": url,
+        "state": known.overview.state,
+        "answers": known.answers,
+        "hasProbabilities": known.has_probabilities,
+        "target": known.overview.target,
+        "example": {field.name: field.value for field in form},
+        "text": _text_facts(endpoint) if isinstance(endpoint, TextEndpoint) else None,
+        "mostBytes": int(endpoint.config.server.limits.body_mb * 2**20),
+    }
+
+
+def _text_facts(endpoint: TextEndpoint) -> dict[str, Any]:
+    return {"column": endpoint.text_col, "labels": endpoint.labels}
+
+
+def _picture(name: str, known: Details) -> dict[str, str]:
+    title, caption = PICTURES.get(name, (name.replace("_", " ").capitalize(), ""))
+    source = "Read off the model." if name in LEARNED else "Drawn from the stored rows, which the model may have seen."
+    return {"name": name, "title": title, "caption": f"{caption}. {source}" if caption else source}
+
+
+def _chosen_columns(known: Details) -> set[str]:
+    """The stored columns that the next training learns from."""
+    names = [column.name for column in known.stored.columns]
+    if known.recipe is None:
+        return set(names)
+    return set(_learned_from(known.recipe, names))
+
+
+def _learned_from(recipe: Recipe, names: list[str]) -> list[str]:
+    options = recipe.options
+    kept = [name for name in names if name in options.include] if options.include else names
+    left_out = {options.target_col, options.index_col} | (set() if options.include else set(options.exclude))
+    return [name for name in kept if name not in left_out]

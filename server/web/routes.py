@@ -3,17 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_restful import Api, Resource
 
-from server.config import Limits
+from server.config import Limits, ServerSection
 from server.service.endpoint import Endpoint
 from server.service.text import TextEndpoint
+from server.web.index import Index
 from server.web.mlhandler import MLHandlerResource
 from server.web.responses import error_response, json_response
+from server.web.static_files import FOLDER, register_static_files
 from server.web.text import TextHandlerResource
+from server.web.wording import FILTERS
 
 OWN = ("/healthz", "/readyz")
+
+
+def prefix(base_url: str) -> str:
+    """server.base_url as the beginning of a path: empty, or /like/this."""
+    path = base_url.strip("/")
+    return f"/{path}" if path else ""
 
 
 class ProblemApi(Api):
@@ -48,23 +57,18 @@ class Ready(Resource):
         return json_response(body, 503 if waiting else 200)
 
 
-class Index(Resource):
-    """The endpoints."""
-
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
-        self._endpoints = endpoints
-
-    def get(self) -> Response:
-        listing = [
-            {"name": name, "url": endpoint.entry.pattern, "handler": endpoint.entry.handler}
-            for name, endpoint in self._endpoints.items()
-        ]
-        return json_response({"endpoints": listing})
+def belongs_to_server(pattern: str, base: str) -> bool:
+    """Whether the path is one of the server's own, or inside the folder of the pages' files."""
+    folder = base + FOLDER
+    return pattern in OWN or pattern == folder or pattern.startswith(folder + "/")
 
 
-def register_routes(app: Flask, endpoints: Mapping[str, Endpoint], limits: Limits) -> None:
-    """Give every endpoint its URL, and the server its own."""
-    api = ProblemApi(app, limits)
+def register_routes(app: Flask, endpoints: Mapping[str, Endpoint], server: ServerSection) -> None:
+    """Give every endpoint its URL, and the server its own.
+
+    The index stands at / and at the prefix of all endpoints, where no endpoint claims the place.
+    """
+    api = ProblemApi(app, server.limits)
     for name, endpoint in endpoints.items():
         api.add_resource(
             TextHandlerResource if isinstance(endpoint, TextEndpoint) else MLHandlerResource,
@@ -75,5 +79,11 @@ def register_routes(app: Flask, endpoints: Mapping[str, Endpoint], limits: Limit
         )
     api.add_resource(Health, "/healthz")
     api.add_resource(Ready, "/readyz", resource_class_kwargs={"endpoints": endpoints})
-    if all(endpoint.entry.pattern != "/" for endpoint in endpoints.values()):
-        api.add_resource(Index, "/", resource_class_kwargs={"endpoints": endpoints})
+    base = prefix(server.base_url)
+    app.jinja_env.filters.update(FILTERS)
+    register_static_files(app, base)
+    claimed = {endpoint.entry.pattern for endpoint in endpoints.values()}
+    free = [path for path in dict.fromkeys((base or "/", "/")) if path not in claimed]
+    if free:
+        api.add_resource(Index, *free, resource_class_kwargs={"endpoints": endpoints}, strict_slashes=False)
+    app.context_processor(lambda: {"index": request.script_root + free[0] if free else None})

@@ -40,6 +40,13 @@ def test_before_the_first_rows_everything_is_empty(data):
     assert not data.exists()
 
 
+def test_the_folder_may_have_any_name(tmp_path):
+    data = TrainingData(tmp_path / "50 % <of> ünïcode" / "data", Lock(tmp_path / "data.lock"))
+    data.replace(ROWS)
+    data.append(ROWS)
+    assert data.read()["n"].tolist() == [1, 2, 1, 2]
+
+
 def test_appended_rows_come_after_those_before(data):
     assert data.append(ROWS) == 2
     assert data.append(ROWS.assign(n=[3, 4])) == 4

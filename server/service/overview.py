@@ -1,0 +1,193 @@
+"""An endpoint as a person wants to see it: its state, what its model does and from what, and what it could be asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import pandas as pd
+
+from server.errors import FirstTrainingFailed, NotReady, ServerError
+from server.estimators.base import ModelKind
+from server.estimators.timeseries import TimeSeriesEstimator
+from server.schema import Column, Kind
+from server.service.endpoint import Endpoint
+from server.service.recipe import Recipe
+from server.service.serving import ServedModel
+from server.service.stored import NOTHING, DataSummary
+
+# What a training usually makes of a table, by what it does; any other class of scikit-learn may be named as well.
+USUAL_CLASSES: Mapping[ModelKind, tuple[str, ...]] = {
+    ModelKind.CLASSIFIER: (
+        "LogisticRegression", "RandomForestClassifier", "HistGradientBoostingClassifier", "GradientBoostingClassifier",
+        "ExtraTreesClassifier", "AdaBoostClassifier", "DecisionTreeClassifier", "SVC", "LinearSVC", "SGDClassifier",
+        "KNeighborsClassifier", "GaussianNB", "MLPClassifier", "LinearDiscriminantAnalysis", "DummyClassifier",
+    ),
+    ModelKind.REGRESSOR: (
+        "LinearRegression", "Ridge", "Lasso", "ElasticNet", "HuberRegressor", "PoissonRegressor",
+        "RandomForestRegressor", "HistGradientBoostingRegressor", "GradientBoostingRegressor", "ExtraTreesRegressor",
+        "DecisionTreeRegressor", "SVR", "KNeighborsRegressor", "MLPRegressor", "GaussianProcessRegressor",
+        "DummyRegressor",
+    ),
+    ModelKind.CLUSTERER: ("KMeans", "MiniBatchKMeans", "BisectingKMeans", "Birch"),
+    ModelKind.OUTLIER_DETECTOR: ("IsolationForest", "OneClassSVM", "EllipticEnvelope"),
+    ModelKind.TRANSFORMER: ("PCA", "TruncatedSVD", "NMF", "FastICA", "StandardScaler"),
+    ModelKind.FORECASTER: ("SARIMAX",),
+}  # fmt: skip
+
+
+class State(StrEnum):
+    """Whether an endpoint answers."""
+
+    TRAINED = "trained"
+    TRAINING = "training"
+    NO_MODEL = "no model"
+    FAILED = "failed"
+    NOT_READY = "not ready"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """An endpoint at a glance; None is what its model does not tell.
+
+    `columns` counts those that a row to predict has, `rows` those it was trained on.
+    """
+
+    name: str
+    state: State
+    reason: str | None = None
+    class_name: str | None = None
+    kind: ModelKind | None = None
+    target: str | None = None
+    columns: int | None = None
+    score: float | None = None
+    score_name: str | None = None
+    trained: datetime | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Details:
+    """Everything that the page of an endpoint shows, beside its overview.
+
+    `inputs` are the columns of a row to predict, `example` is such a row; `answers` names the columns of its
+    answer. `stored_problem` says why there is no summary of the stored rows.
+    """
+
+    overview: Overview
+    recipe: Recipe | None
+    stored: DataSummary
+    stored_problem: str | None = None
+    stale: list[str] = field(default_factory=list)
+    inputs: tuple[Column, ...] = ()
+    example: dict[str, Any] = field(default_factory=dict)
+    answers: tuple[str, ...] = ()
+    has_probabilities: bool = False
+    pictures: tuple[str, ...] = ()
+
+
+def overview(endpoint: Endpoint) -> Overview:
+    """The endpoint at a glance; no row is read for it."""
+    state, reason = _state(endpoint)
+    known = Overview(endpoint.name, state, reason)
+    served = endpoint.readiness.served_or_none()
+    if served is None:
+        recipe = _recipe(endpoint)
+        return replace(known, class_name=recipe.class_name, target=recipe.options.target_col) if recipe else known
+    trained = served.facts.get("trained")
+    return replace(
+        known,
+        class_name=served.estimator.class_name,
+        kind=served.estimator.kind,
+        target=served.schema.target.name if served.schema.target else None,
+        columns=len(served.inputs),
+        score=served.facts.get("score"),
+        score_name=served.estimator.score_name,
+        trained=datetime.fromisoformat(trained) if trained else None,
+        rows=served.facts.get("rows"),
+    )
+
+
+def details(endpoint: Endpoint) -> Details:
+    """All that can be told of the endpoint, whatever of it is missing or broken."""
+    problem = None
+    try:
+        stored = endpoint.stored.summary()
+    except ServerError as error:
+        stored, problem = NOTHING, error.detail
+    known = Details(overview(endpoint), _recipe(endpoint), stored, problem)
+    served = endpoint.readiness.served_or_none()
+    if served is None:
+        return known
+    kind = served.estimator.kind
+    example = _next_step(served) if kind is ModelKind.FORECASTER else _example(served, stored.sample)
+    chances = _answer_columns(endpoint, served, example, "proba") if kind is ModelKind.CLASSIFIER else ()
+    return replace(
+        known,
+        stale=endpoint.stale_reasons(served),
+        inputs=served.inputs,
+        example=example,
+        answers=_answer_columns(endpoint, served, example, "values"),
+        has_probabilities=bool(chances),
+        pictures=endpoint.pictures.names(),
+    )
+
+
+def _state(endpoint: Endpoint) -> tuple[State, str | None]:
+    try:
+        endpoint.readiness.check()
+    except NotReady as error:
+        failed = State.FAILED if isinstance(error, FirstTrainingFailed) else State.NOT_READY
+        # Who looks at an endpoint knows its name.
+        return State.TRAINING if error.retry_after else failed, error.detail.removeprefix(f"{endpoint.name}: ")
+    return State.TRAINED if endpoint.readiness.served_or_none() else State.NO_MODEL, None
+
+
+def _recipe(endpoint: Endpoint) -> Recipe | None:
+    try:
+        return endpoint.recipe()
+    except NotReady:
+        return None
+
+
+def _example(served: ServedModel, sample: pd.DataFrame) -> dict[str, Any]:
+    """The stored row with the fewest missing cells among the first, or else the middle of what training saw."""
+    names = [column.name for column in served.inputs]
+    if not names or not set(names) <= set(sample.columns):
+        return {column.name: _middle(column) for column in served.inputs}
+    rows = sample[names]
+    fullest = int(rows.isna().sum(axis=1).to_numpy().argmin())
+    row = rows.iloc[[fullest]].astype(object)
+    cells = row.where(row.notna(), None).to_dict("records")[0]
+    return {str(name): cell for name, cell in cells.items()}
+
+
+def _next_step(served: ServedModel) -> dict[str, Any]:
+    """The timestamp that follows the training, with the middle of what it saw of the exogenous columns."""
+    estimator, index = served.estimator, served.schema.index
+    assert isinstance(estimator, TimeSeriesEstimator)
+    assert index is not None
+    following = estimator.timeline.index.shift(1)[-1]
+    exogenous = {column.name: _middle(column) for column in served.schema.features}
+    return {index.name: following.to_pydatetime(), **exogenous}
+
+
+def _middle(column: Column) -> Any:
+    if column.categories:
+        return column.categories[0]
+    if column.minimum is None or column.maximum is None:
+        return None
+    middle = (column.minimum + column.maximum) / 2
+    return round(middle) if column.kind is Kind.INTEGER else float(f"{middle:.4g}")
+
+
+def _answer_columns(endpoint: Endpoint, served: ServedModel, example: dict[str, Any], output: str) -> tuple[str, ...]:
+    """The columns of an answer in this form, from the example's; none where there is no such answer."""
+    if not example:
+        return (served.schema.target.name,) if served.schema.target and output == "values" else ()
+    try:
+        answer = endpoint.predict(pd.DataFrame([example]), output)
+    except Exception:  # noqa: BLE001 - a model that a user brought can fail in any way, and its page still helps
+        return ()
+    return tuple(str(name) for name in answer.frame.columns)

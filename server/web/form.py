@@ -1,0 +1,55 @@
+"""The form of a prediction: one field for each column that the model takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from server.schema import Column, Kind
+from server.web.wording import shown
+
+LINE = 80
+NUMERIC = frozenset({Kind.INTEGER, Kind.NUMBER})
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field; `control` is number, select, datetime-local, text or textarea, `value` what stands in it at first."""
+
+    name: str
+    control: str
+    value: str
+    hint: str = ""
+    choices: tuple[str, ...] = ()
+
+
+def fields(columns: tuple[Column, ...], example: Mapping[str, Any]) -> list[Field]:
+    """The fields for the columns, filled with the example's cells."""
+    return [_field(column, example.get(column.name)) for column in columns]
+
+
+def _field(column: Column, cell: Any) -> Field:
+    value = _text(cell)
+    if column.kind is Kind.DATETIME or isinstance(cell, datetime):
+        return Field(column.name, "datetime-local", value)
+    choices = (
+        ("true", "false") if column.kind is Kind.BOOLEAN else tuple(_text(item) for item in column.categories or ())
+    )
+    if choices:
+        return Field(column.name, "select", value if value in choices else "", "", choices)
+    if column.kind in NUMERIC:
+        seen = column.minimum is not None and column.maximum is not None
+        hint = f"{shown(column.minimum)} to {shown(column.maximum)}" if seen else ""
+        return Field(column.name, "number", value, hint)
+    return Field(column.name, "textarea" if "\n" in value or len(value) > LINE else "text", value)
+
+
+def _text(cell: Any) -> str:
+    """The cell as a request may send it; a missing one is empty."""
+    if cell is None:
+        return ""
+    if isinstance(cell, datetime):
+        return cell.isoformat()
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    return str(cell).removesuffix(".0") if isinstance(cell, float) else str(cell)

@@ -1,0 +1,92 @@
+// The page of an endpoint: starts its parts, and keeps the address in step with the open tab.
+
+import { send, makeCall } from "./calls.js";
+import { find, findAll, make, problemNote, problemOf } from "./elements.js";
+import { MESSAGE, startAppending, startManyRows, startTraining } from "./files.js";
+import { openTab, showCall, startPanel } from "./panel.js";
+import { startPredicting } from "./predict.js";
+
+const ASK_AGAIN = 1500;
+const LONGEST_VALUE = 300;
+const facts = JSON.parse(find("#facts").textContent);
+const url = new URL(facts.url, location.href).href;
+
+function start() {
+  startPanel();
+  if (find("#predict-form [data-column]")) startPredicting(find("#predict"), facts, url);
+  if (find("#rows-form")) startManyRows(find("#rows-form"), facts, url);
+  startAppending(find("#append-form"), facts, url);
+  startTraining(find("#training-form"), facts, url);
+  findAll("details[data-view]").forEach((fold) => fold.addEventListener("toggle", () => fill(fold), { once: true }));
+  showCall("model", "Read its options, parameters and what it learned", makeCall("GET", url, { query: [["_params", ""]] }));
+  findAll(".pictures img").forEach((picture) => picture.addEventListener("error", () => explain(picture), { once: true }));
+  startTabs();
+  sayWhatHappened();
+  if (facts.state === "training") waitForTheModel();
+}
+
+function startTabs() {
+  const tabs = findAll('[role="tab"]');
+  tabs.forEach((tab) =>
+    tab.addEventListener("shown.bs.tab", () => {
+      history.replaceState(null, "", tab.hash);
+      openTab(tab.hash.slice(1));
+    }),
+  );
+  const asked = tabs.find((tab) => tab.hash === location.hash);
+  const active = tabs.find((tab) => tab.classList.contains("active"));
+  openTab((asked || active).hash.slice(1));
+  if (asked && asked !== active) window.bootstrap.Tab.getOrCreateInstance(asked).show();
+}
+
+/** The message that the page left for itself before it was loaded anew. */
+function sayWhatHappened() {
+  const kept = JSON.parse(sessionStorage.getItem(MESSAGE) || "null");
+  sessionStorage.removeItem(MESSAGE);
+  if (kept?.page !== location.pathname) return;
+  const place = find("#announcement");
+  place.hidden = false;
+  place.tabIndex = -1;
+  place.textContent = kept.message;
+  place.focus();
+}
+
+/** Parameters or learned attributes, asked for when they are unfolded: they can be long. */
+async function fill(fold) {
+  const answer = await send(makeCall("GET", url, { query: [[fold.dataset.view, ""]] }));
+  if (!answer.ok) return;
+  const values = JSON.parse(await answer.blob.text())[fold.dataset.part];
+  const list = make("dl", "pairs");
+  Object.entries(values).forEach(([name, value]) => {
+    const text = JSON.stringify(value);
+    list.append(make("dt", "breakable", name));
+    list.append(make("dd", "code breakable", text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text));
+  });
+  fold.append(Object.keys(values).length ? list : make("p", "quiet", "None."));
+}
+
+/** A picture that cannot be drawn is replaced by the reason. */
+async function explain(picture) {
+  const answer = await send(makeCall("GET", picture.src));
+  if (!answer.ok) picture.replaceWith(problemNote(await problemOf(answer)));
+}
+
+/** Ask for this page until it tells another state, then show it. */
+function waitForTheModel() {
+  setTimeout(async () => {
+    try {
+      const answer = await send(makeCall("GET", url));
+      const page = new DOMParser().parseFromString(await answer.blob.text(), "text/html");
+      const now = JSON.parse(find("#facts", page).textContent).state;
+      if (now !== facts.state) {
+        location.reload();
+        return;
+      }
+    } catch {
+      // The server may be starting anew; it is asked again.
+    }
+    waitForTheModel();
+  }, ASK_AGAIN);
+}
+
+start();
