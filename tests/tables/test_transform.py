@@ -204,7 +204,8 @@ def test_a_row_that_stands_for_another_is_refused(run, text):
 
 def test_the_line_of_the_users_file_is_told(write, run):
     write(
-        "def fail(data):\n    rows = data\n    return inner(rows)\n\ndef inner(rows):\n    raise ValueError('too small')\n"
+        "def fail(data):\n    rows = data\n    return inner(rows)\n"
+        "\ndef inner(rows):\n    raise ValueError('too small')\n"
     )
     with pytest.raises(TransformFailed, match=r"mymodule\.fail failed \(line 6\): ValueError: too small"):
         run("mymodule.fail")

@@ -1,7 +1,6 @@
 """Transforms over HTTP: the guide's circles, every door, every action, and what goes wrong."""
 
 import io
-import os
 
 import joblib
 import numpy as np
@@ -291,11 +290,3 @@ def test_a_failing_file_is_said_with_its_line(make_client, mymodule):
     mymodule("def transform(df):\n    if len(df) == 1:\n        raise ValueError('alone')\n    return df\n")
     client = make_client(circles("mymodule.transform"))
     assert_problem(client.get(URL, query_string=POINT), 400, "mymodule.transform failed (line 3): ValueError: alone")
-
-
-def test_a_changed_file_serves_at_the_next_request(make_client, mymodule):
-    path = mymodule()
-    client = make_client(circles("mymodule.transform"))
-    path.write_text("def transform(df):\n    raise ValueError('edited')\n")
-    os.utime(path, ns=(1, 1))
-    assert_problem(client.get(URL, query_string=POINT), 400, "edited")
