@@ -283,3 +283,13 @@ def test_periods_are_no_values(run):
 
 def test_no_rows_stay_no_rows(run):
     assert run("data.assign(z=np.exp(data.b))", ROWS.head(0)).shape == (0, 4)
+
+
+@pytest.mark.xfail(reason="BUG 28: what the module imports is read once in each process")
+def test_an_imported_module_that_has_changed_is_read_anew(write, run):
+    # BUG 28
+    write("FACTOR = 5\n", "changing_beside.py")
+    write("from changing_beside import FACTOR\ndef times(data):\n    return data.assign(a=data.a * FACTOR)\n")
+    assert run("mymodule.times")["a"].tolist() == [15, 5, 10]
+    write("FACTOR = 7\n", "changing_beside.py")
+    assert run("mymodule.times")["a"].tolist() == [21, 7, 14]
