@@ -293,3 +293,10 @@ def test_an_imported_module_that_has_changed_is_read_anew(write, run):
     assert run("mymodule.times")["a"].tolist() == [15, 5, 10]
     write("FACTOR = 7\n", "changing_beside.py")
     assert run("mymodule.times")["a"].tolist() == [21, 7, 14]
+
+
+@pytest.mark.xfail(reason="BUG 33: SystemExit is no Exception")
+def test_a_function_that_exits_has_failed(run):
+    # BUG 33
+    with pytest.raises(TransformFailed, match="SystemExit"):
+        run("exit(3)")
