@@ -185,7 +185,7 @@ def test_mlhandler_serves_a_pickled_pipeline_of_texts(serve, write):
     assert_problem(client.get(f"{URL}?review=fine"), 400, "1 column is missing: 'text'")
 
 
-@pytest.mark.xfail(reason="BUG 27: the names of the columns are vectorized, and one prediction answers for all rows")
+@pytest.mark.xfail(reason="BUG 27: it is not known as a vectorizer; the texts are said to lack columns")
 @pytest.mark.parametrize("handler", ["TextHandler", "MLHandler"])
 def test_a_vectorizer_of_several_steps(serve, write, handler):
     # BUG 27
