@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pandas as pd
 import pytest
 
 from server.app import create_app
 from server.config import load_config
 from server.jobs import InlineRunner
-from tests.conftest import ROW, titanic_endpoint, wait_until_ready, write_config
+from tests.conftest import ROOT, ROW, titanic_endpoint, wait_until_ready, write_config
+from tests.web import forecasting
 
 FORM = "application/x-www-form-urlencoded"
 URL = "/titanic"
@@ -63,3 +65,22 @@ def assert_problem(answer: Any, status: int, *words: str) -> dict[str, Any]:
     assert "Traceback" not in said
     assert 'File "' not in said
     return document
+
+
+@pytest.fixture(scope="session")
+def inflation() -> pd.DataFrame:
+    """The quarters of the guide's forecast."""
+    return pd.read_csv(ROOT / "data" / "inflation.csv")
+
+
+@pytest.fixture
+def trained_on(make_client, tmp_path):
+    """A client whose forecast was trained on these rows, and the answer of a training on them."""
+
+    def trained_on(rows: pd.DataFrame, **model: Any) -> tuple[Any, Any]:
+        (tmp_path / "data").mkdir(exist_ok=True)
+        rows.to_csv(tmp_path / "data" / "rows.csv", index=False)
+        client = make_client(forecasting.forecast(forecasting.QUICK | model, "rows.csv"), wait=False)
+        return client, client.post(f"{forecasting.URL}?_action=retrain")
+
+    return trained_on

@@ -1,0 +1,93 @@
+"""`flask config check` says what the configuration alone cannot: functions, templates and files that are not there."""
+
+import pytest
+
+from server.app import create_app
+from server.cli import add_commands
+from server.errors import ConfigError
+from server.jobs import InlineRunner
+
+
+@pytest.fixture
+def check(make_config):
+    """Exit status and all output of a check of this endpoint."""
+
+    def check(kwargs, handler="MLHandler", **entry):
+        values = {"url": {"e": {"pattern": "/e", "handler": handler, "kwargs": kwargs} | entry}}
+        app = create_app(make_config(values), InlineRunner())
+        add_commands(app)
+        result = app.test_cli_runner().invoke(args=["config", "check"])
+        return result.exit_code, result.output
+
+    return check
+
+
+def circles(transform):
+    return {
+        "data": {"url": "data/circles.csv", "transform": transform},
+        "model": {"class": "LogisticRegression", "target_col": "y"},
+    }
+
+
+def test_what_is_right_passes(check, tmp_path):
+    (tmp_path / "mymodule.py").write_text("def transform(data):\n    return data\n")
+    (tmp_path / "page.html").write_text("{{ handler.model }}")
+    status, output = check(circles("mymodule.transform") | {"template": "page.html"})
+    assert status == 0
+    assert "transform: mymodule.transform" in output
+    assert check({"data": "data/inflation.csv", "model": {"class": "SARIMAX"}})[0] == 0
+    assert check({"data": "data/reviews.csv"}, "TextHandler")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "page.html does not exist"),
+        ("one\n{% end %}", "page.html, line 2: {% end %} is Tornado's; Jinja2 writes {% endif %}"),
+        ("{% if x %}", "page.html, line 1: Unexpected end of template"),
+    ],
+)
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_template_that_cannot_be_is_an_error(check, tmp_path, text, words, beside):
+    if text is not None:
+        (tmp_path / "page.html").write_text(text)
+    status, output = check({}, template="page.html") if beside else check({"template": "page.html"})
+    assert status == 1
+    assert "error: url.e.kwargs.template: " in output
+    assert words in output
+
+
+@pytest.mark.parametrize(
+    ("transform", "words"),
+    [
+        ("mymodul.transform", "no module 'mymodul'"),
+        ("mymodule.transfrom", "did you mean 'transform'"),
+        ("mymodule", "names no function"),
+        ("data.assign(", "neither a module.function nor an expression over data"),
+    ],
+)
+def test_a_transform_that_cannot_be_found_stops_the_check(check, tmp_path, transform, words):
+    (tmp_path / "mymodule.py").write_text("def transform(data):\n    return data\n")
+    with pytest.raises(ConfigError) as caught:
+        check(circles(transform))
+    assert f"url.e.kwargs.data.transform: {caught.value.problems[0].detail}" in caught.value.detail
+    assert words in caught.value.detail
+
+
+@pytest.mark.parametrize("value", [5, ["data"], {"a": "b"}])
+def test_a_transform_is_text(check, value):
+    with pytest.raises(ConfigError, match=r"url\.e\.kwargs\.data\.transform: "):
+        check(circles(value))
+
+
+def test_pickles_that_are_not_there_are_errors(check, tmp_path):
+    status, output = check({"model": {"path": "clf.pkl", "vectorizer": "vec.pkl"}}, "TextHandler")
+    assert (status, "clf.pkl does not exist" in output) == (1, True)
+    (tmp_path / "clf.pkl").write_bytes(b"no pickle")
+    status, output = check({"model": {"path": "clf.pkl", "vectorizer": "vec.pkl"}}, "TextHandler")
+    assert (status, "clf.pkl cannot be unpickled" in output) == (1, True)
+
+
+def test_data_that_are_not_there_are_an_error(check):
+    status, output = check({"data": "data/nowhere.csv", "model": {"class": "SARIMAX", "index_col": "index"}})
+    assert (status, "nowhere.csv does not exist" in output) == (1, True)
