@@ -14,7 +14,7 @@ import pandas as pd
 from server.errors import ModelUnreadable, NotReady
 from server.estimators.base import Estimator
 from server.estimators.loading import load_estimator
-from server.schema import Column, Schema
+from server.schema import Column, Kind, Schema
 from server.storage.model_store import ModelStore, Signature
 from server.tables.reading import type_cells
 from server.tables.transform import Transform, find_transform
@@ -66,8 +66,8 @@ class ServedModel:
         except NotReady as error:
             raise NotReady(f"the model was trained with a transform that is gone: {error.detail}") from error
 
-    def transformed(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows after the transform, each in its place.
+    def transformed(self, rows: pd.DataFrame, with_target: bool = True) -> pd.DataFrame:
+        """The rows after the transform, each in its place; a target is parsed only if it is asked for.
 
         Raises:
             TransformFailed, InvalidRows: it does not take these rows.
@@ -78,7 +78,11 @@ class ServedModel:
         if not self.raw and (rows.dtypes == "str").all():
             # Nothing says what these columns hold: they are read as a CSV's would be.
             rows = type_cells(rows)
-        return transform(rows, self.raw, aligned=True)
+        raw = self.raw
+        if not with_target and self.schema.target is not None:
+            unparsed = Column(self.schema.target.name, Kind.ANY)
+            raw = tuple(unparsed if column.name == unparsed.name else column for column in raw)
+        return transform(rows, raw, aligned=True)
 
     def features(self, rows: pd.DataFrame) -> pd.DataFrame:
         """What the estimator takes of raw rows, shape (n_rows, n_features).
@@ -86,7 +90,7 @@ class ServedModel:
         Raises:
             InvalidRows, TransformFailed: the rows do not fit.
         """
-        return self.schema.parse_features(self.transformed(rows))
+        return self.schema.parse_features(self.transformed(rows, with_target=False))
 
 
 class ModelCache:

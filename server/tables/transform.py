@@ -2,22 +2,18 @@
 
 A transform is a dotted path to a function of the DataFrame, `module.function`, or an expression over `data`.
 A module is looked up beside the configuration file, then among all that can be imported. `pd` and `np` are
-known in expressions and, as the guide's example takes for granted, in modules beside the configuration file.
+known in expressions and in modules beside the configuration file.
 """
 
 import ast
 import builtins
 import hashlib
-import importlib
-import sys
+import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -25,17 +21,24 @@ from server.errors import InvalidRows, NotReady, Problem, TransformFailed, did_y
 from server.schema import Column
 from server.schema.arrow import to_frame, to_table
 from server.schema.columns import typed
+from server.tables.modules import GIVEN, Modules, importable
 
-GIVEN = {"pd": pd, "np": np}
+Function = Callable[[pd.DataFrame], Any]
 
 
 class Transform:
     """One transform, `text` as the configuration has it."""
 
-    def __init__(self, text: str, function: Callable[[pd.DataFrame], Any], files: Sequence[Path]) -> None:
+    def __init__(self, text: str, function: Function, folder: Path, files: Collection[Path]) -> None:
         self.text = text
         self._function = function
-        self._files = tuple(files)
+        self._folder = folder
+        self._files = sorted(files)
+        self._read = _states(self._files)
+
+    def is_current(self) -> bool:
+        """Whether the files that it was read from are as they were."""
+        return _states(self._files) == self._read
 
     def digest(self) -> str | None:
         """A checksum of the files beside the configuration that it is read from; None if there are none."""
@@ -47,7 +50,8 @@ class Transform:
         """The transformed rows in plain types, numbered.
 
         Args:
-            rows: raw rows, of which the function gets a copy with cells as pandas.read_csv gives them.
+            rows: raw rows, of which the function gets a copy with cells as pandas.read_csv gives them, and
+                with the columns in the order of `columns`.
             columns: the raw columns as training knew them.
             aligned: whether each row must stay one row, in its place.
 
@@ -55,38 +59,68 @@ class Transform:
             InvalidRows: a cell does not fit its column.
             TransformFailed: the function raises, returns no DataFrame, or another number of rows.
         """
-        given = typed(rows, columns)
+        known = [column.name for column in columns if column.name in rows.columns]
+        given = typed(rows[[*known, *(name for name in rows.columns if name not in known)]], columns)
         count = len(given)
         try:
-            result = self._function(given)
-        except Exception as error:  # noqa: BLE001 - anything can happen in a user's function
+            with importable(self._folder):
+                result = self._function(given)
+        except (Exception, SystemExit) as error:
             raise self._failure(error, rows, columns) from error
         if result is None:
             result = given
         if not isinstance(result, pd.DataFrame):
             raise TransformFailed(f"the transform {self.text} returned a {type(result).__name__}, not a DataFrame")
-        if aligned and len(result) != count:
+        if aligned:
+            result = self._aligned(result, count)
+        return self._plain(result)
+
+    def _aligned(self, result: pd.DataFrame, count: int) -> pd.DataFrame:
+        if len(result) != count:
             raise TransformFailed(
                 f"the transform {self.text} made {len(result)} rows of {count}; each row needs its own prediction"
             )
-        return self._plain(result, count)
+        numbered = pd.RangeIndex(count)
+        if result.index.name is not None or not result.index.isin(numbered).all():
+            # Labels of the user's own, as set_index makes them: the rows themselves have not moved.
+            return result
+        if not result.index.is_unique:
+            raise TransformFailed(
+                f"the transform {self.text} left rows out and repeated others; each row needs its own prediction"
+            )
+        # Sorted or shuffled: the labels still say which row is which.
+        return result.reindex(numbered)
 
-    def _plain(self, result: pd.DataFrame, count: int) -> pd.DataFrame:
+    def _plain(self, result: pd.DataFrame) -> pd.DataFrame:
         names = [str(name) for name in result.columns]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise TransformFailed(f"the transform {self.text} returned the column {twice[0]!r} more than once")
-        numbered = pd.RangeIndex(count)
-        if len(result) == count and not result.index.equals(numbered) and result.index.isin(numbered).all():
-            # Sorted or shuffled: the labels still say which row is which.
-            result = result.reindex(numbered) if result.index.is_unique else result
+        result = result.set_axis(names, axis=1).reset_index(drop=True)
         try:
-            return to_frame(to_table(result.set_axis(names, axis=1).reset_index(drop=True)))
+            table = to_table(result)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            raise TransformFailed(f"the transform {self.text} returned cells that are no values: {error}") from error
+            raise self._odd_cells(result) from error
+        if any(isinstance(field.type, pa.BaseExtensionType) for field in table.schema):
+            raise self._odd_cells(result)
+        return to_frame(table)
+
+    def _odd_cells(self, result: pd.DataFrame) -> TransformFailed:
+        """Which column holds what is neither number, text, truth value nor time."""
+        for name in result.columns:
+            try:
+                odd = isinstance(to_table(result[[name]]).schema[0].type, pa.BaseExtensionType)
+            except (pa.ArrowException, TypeError, ValueError, OverflowError):
+                odd = True
+            if odd:
+                break
+        return TransformFailed(
+            f"the transform {self.text} returned the column {name!r} of type {result[name].dtype}, which holds "
+            "something else than numbers, texts, truth values or times"
+        )
 
     def _failure(
-        self, error: Exception, rows: pd.DataFrame, columns: Sequence[Column]
+        self, error: BaseException, rows: pd.DataFrame, columns: Sequence[Column]
     ) -> TransformFailed | InvalidRows:
         absent = [column.name for column in columns if column.name not in rows.columns]
         if isinstance(error, KeyError):
@@ -101,10 +135,14 @@ class Transform:
         return TransformFailed(f"the transform {self.text} failed{place}: {type(error).__name__}: {error}{known}")
 
 
-def _own_frames(error: Exception, files: Sequence[Path]) -> Iterator[traceback.FrameSummary]:
+def _own_frames(error: BaseException, files: Collection[Path]) -> Iterator[traceback.FrameSummary]:
     """The user's own lines on the way to the error, the last one first."""
     names = {str(file) for file in files}
     return (frame for frame in reversed(traceback.extract_tb(error.__traceback__)) if frame.filename in names)
+
+
+_known: dict[tuple[str, Path], Transform] = {}
+_finding = threading.Lock()
 
 
 def find_transform(text: str, folder: Path) -> Transform:
@@ -113,25 +151,27 @@ def find_transform(text: str, folder: Path) -> Transform:
     Raises:
         NotReady: there is no such module or function, or this is no expression; the sentence says what.
     """
-    return _found(text, folder, _state(text, folder))
+    known = _known.get((text, folder))
+    if known is None or not known.is_current():
+        with _finding:
+            known = _known[text, folder] = _found(text, folder)
+    return known
 
 
-def _state(text: str, folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Path, time and size of the files that the text may refer to."""
-    candidates = {folder.joinpath(*names).with_suffix(".py") for names in _dotted_names(text)}
-    existing = sorted(path for path in candidates if path.is_file())
-    return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in existing)
+def _states(files: Collection[Path]) -> list[tuple[int, int] | None]:
+    return [(file.stat().st_mtime_ns, file.stat().st_size) if file.exists() else None for file in files]
 
 
-@lru_cache(maxsize=128)
-def _dotted_names(text: str) -> tuple[tuple[str, ...], ...]:
-    """Every dotted name in the text, and all its beginnings: those that may be modules."""
+def _found(text: str, folder: Path) -> Transform:
     try:
         tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError):
-        return ()
-    paths = filter(None, (_dotted(node) for node in ast.walk(tree) if isinstance(node, (ast.Name, ast.Attribute))))
-    return tuple({path[:length] for path in paths for length in range(1, len(path) + 1)})
+    except (SyntaxError, ValueError) as error:
+        reason = getattr(error, "msg", None) or error
+        raise NotReady(f"{text!r} is neither a module.function nor an expression over data: {reason}") from error
+    modules = Modules(folder)
+    path = _dotted(tree.body)
+    make = _expression if path is None or path[0] == "data" else _function
+    return Transform(text, make(text, tree, modules), folder, modules.files)
 
 
 def _dotted(node: ast.expr) -> tuple[str, ...] | None:
@@ -143,86 +183,34 @@ def _dotted(node: ast.expr) -> tuple[str, ...] | None:
     return None
 
 
-@lru_cache(maxsize=128)
-def _found(text: str, folder: Path, state: tuple[tuple[str, int, int], ...]) -> Transform:
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError) as error:
-        reason = getattr(error, "msg", None) or error
-        raise NotReady(f"{text!r} is neither a module.function nor an expression over data: {reason}") from error
-    path = _dotted(tree.body)
-    modules: list[ModuleType] = []
-    if path and path[0] != "data":
-        function = _function(text, path, folder, modules)
-    else:
-        function = _expression(text, tree, folder, modules)
-    own = [
-        Path(module.__file__) for module in modules if module.__file__ and Path(module.__file__).is_relative_to(folder)
-    ]
-    return Transform(text, function, own)
-
-
-def _function(
-    text: str, path: tuple[str, ...], folder: Path, modules: list[ModuleType]
-) -> Callable[[pd.DataFrame], Any]:
-    if len(path) < 2:
+def _function(text: str, tree: ast.Expression, modules: Modules) -> Function:
+    *names, last = _dotted(tree.body) or ("",)
+    if not names:
         raise NotReady(f"{text!r} names no function; write module.function, or an expression over data")
-    module = _module(".".join(path[:-1]), folder)
-    modules.append(module)
-    function = getattr(module, path[-1], None)
+    name = ".".join(names)
+    module = modules.find(name)
+    function = getattr(module, last, None)
     if not callable(function):
-        near = did_you_mean(path[-1], [name for name, value in vars(module).items() if callable(value)])
-        raise NotReady(f"the module {'.'.join(path[:-1])!r} has no function {path[-1]!r}{near}")
+        near = did_you_mean(last, [known for known, value in vars(module).items() if callable(value)])
+        raise NotReady(f"the module {name!r} has no function {last!r}{near}")
     return function
 
 
-def _expression(
-    text: str, tree: ast.Expression, folder: Path, modules: list[ModuleType]
-) -> Callable[[pd.DataFrame], Any]:
+def _expression(text: str, tree: ast.Expression, modules: Modules) -> Function:
     code = compile(tree, "<data.transform>", "eval")
     names: dict[str, Any] = dict(GIVEN)
-    for name in sorted(_free_names(tree)):
-        if name not in names and name != "data" and not hasattr(builtins, name):
-            names[name] = _module(name, folder)
-            modules.append(names[name])
+    for name, *attributes in sorted(_free_names(tree)):
+        if name == "data" or name in GIVEN or hasattr(builtins, name):
+            continue
+        names.setdefault(name, modules.find(name))
+        modules.follow(names[name], name, attributes)
     return lambda data: eval(code, {**names, "data": data})  # noqa: S307 - the configuration's own words
 
 
-def _free_names(tree: ast.Expression) -> set[str]:
-    """The names that an expression does not bind itself, by a lambda or a comprehension."""
+def _free_names(tree: ast.Expression) -> set[tuple[str, ...]]:
+    """The dotted names that begin with what the expression does not bind itself, by a lambda or a comprehension."""
     nodes = list(ast.walk(tree))
     bound = {node.arg for node in nodes if isinstance(node, ast.arg)}
     bound |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return {node.id for node in nodes if isinstance(node, ast.Name)} - bound
-
-
-def _module(name: str, folder: Path) -> ModuleType:
-    """A module beside the configuration file, or one that can be imported.
-
-    Raises:
-        NotReady: there is none, or it fails when it is imported.
-    """
-    path = folder.joinpath(*name.split(".")).with_suffix(".py")
-    try:
-        return _loaded(name, path, folder) if path.is_file() else importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-            near = did_you_mean(name, [file.stem for file in folder.glob("*.py")])
-            raise NotReady(f"there is no module {name!r} beside the configuration file or installed{near}") from error
-        raise NotReady(f"the module {name!r} cannot be imported: {error}") from error
-    except Exception as error:  # noqa: BLE001 - a module can fail in any way
-        raise NotReady(f"the module {name!r} cannot be imported: {type(error).__name__}: {error}") from error
-
-
-def _loaded(name: str, path: Path, folder: Path) -> ModuleType:
-    module = ModuleType(name)
-    module.__file__ = str(path)
-    vars(module).update(GIVEN)
-    # What it imports in turn may lie beside it.
-    sys.path.append(str(folder))
-    try:
-        # Read as it is now: Python's own cache of compiled files looks at whole seconds only.
-        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))  # noqa: S102
-    finally:
-        sys.path.remove(str(folder))
-    return module
+    paths = {_dotted(node) for node in nodes if isinstance(node, (ast.Name, ast.Attribute))}
+    return {path for path in paths if path and path[0] not in bound}

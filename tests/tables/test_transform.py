@@ -62,24 +62,18 @@ def test_a_function_of_an_installed_module(run):
     assert run("pandas.get_dummies").columns.tolist() == ["a", "b", "c_x", "c_y", "c_z"]
 
 
-@pytest.mark.xfail(reason="BUG 3: only single files are looked up beside the configuration")
 @pytest.mark.parametrize("text", ["pack.double", "pack.double(data)", "pack.inner.double(data)"])
 def test_a_package_beside_the_configuration(write, run, text):
-    # BUG 3
     write(MODULE, "pack/__init__.py")
     write(MODULE, "pack/inner.py")
     assert run(text)["a"].tolist() == [6, 2, 4]
 
 
-@pytest.mark.xfail(reason="BUG 4: of a dotted name, an expression imports the first part only")
 def test_an_expression_may_name_a_submodule(run):
-    # BUG 4
     assert run("data.assign(c=json.tool.__name__)")["c"].tolist() == ["json.tool"] * 3
 
 
-@pytest.mark.xfail(reason="BUG 5: the module is not in sys.modules while it runs")
 def test_a_module_may_define_a_data_class(write, run):
-    # BUG 5
     write(
         "from __future__ import annotations\nfrom dataclasses import dataclass\n"
         "@dataclass\nclass Settings:\n    factor: int = 2\n"
@@ -160,8 +154,8 @@ def test_the_rows_given_are_never_changed(write, run):
         ("pd.concat([data, data])", "made 6 rows of 3"),
         ("data.iloc[:0]", "made 0 rows of 3"),
         ("pd.concat([data, data], axis=1)", "column 'a' more than once"),
-        ("data.assign(z=[object()] * 3)", "returned cells that are no values"),
-        ("data.assign(z=1j)", "returned cells that are no values"),
+        ("data.assign(z=[object()] * 3)", "which holds something else than"),
+        ("data.assign(z=1j)", "which holds something else than"),
         ("1 / 0", "failed: ZeroDivisionError: division by zero"),
         ("data.nope", "failed: AttributeError"),
     ],
@@ -187,17 +181,13 @@ def test_rows_in_another_order_find_their_places(run, text):
     pd.testing.assert_frame_equal(run(text), ROWS)
 
 
-@pytest.mark.xfail(reason="BUG 1: ids of the user's are taken for row numbers")
 def test_an_index_of_the_users_own_is_no_row_number(run):
-    # BUG 1
     rows = ROWS.assign(a=[2, 0, 1])
     assert run("data.set_index('a')", rows)["c"].tolist() == ["x", "y", "z"]
 
 
-@pytest.mark.xfail(reason="BUG 2: repeated row labels pass if the number of rows is the same")
 @pytest.mark.parametrize("text", ["data.loc[[0, 0, 1]]", "data.sample(frac=1, replace=True, random_state=1)"])
 def test_a_row_that_stands_for_another_is_refused(run, text):
-    # BUG 2
     with pytest.raises(TransformFailed):
         run(text)
 
@@ -251,9 +241,7 @@ def test_a_cell_that_does_not_fit_is_named_before_the_function_runs(run):
         run("1 / 0", ROWS.astype(object).assign(a=[1, "many", 3]))
 
 
-@pytest.mark.xfail(reason="BUG 6: the function sees the columns in the order in which they were sent")
 def test_columns_come_in_the_order_of_training(run):
-    # BUG 6
     assert run("data.iloc[:, [0]]", ROWS[["c", "b", "a"]]).columns.tolist() == ["a"]
 
 
@@ -274,9 +262,7 @@ def test_categories_flags_and_small_floats_are_values(run, text, expected):
     assert run(text)["z"].tolist() == expected
 
 
-@pytest.mark.xfail(reason="BUG 7: a column of periods passes, and fails in training")
 def test_periods_are_no_values(run):
-    # BUG 7
     with pytest.raises(TransformFailed):
         run("data.assign(z=pd.period_range('2020', periods=3, freq='D'))")
 
@@ -285,9 +271,7 @@ def test_no_rows_stay_no_rows(run):
     assert run("data.assign(z=np.exp(data.b))", ROWS.head(0)).shape == (0, 4)
 
 
-@pytest.mark.xfail(reason="BUG 28: what the module imports is read once in each process")
 def test_an_imported_module_that_has_changed_is_read_anew(write, run):
-    # BUG 28
     write("FACTOR = 5\n", "changing_beside.py")
     write("from changing_beside import FACTOR\ndef times(data):\n    return data.assign(a=data.a * FACTOR)\n")
     assert run("mymodule.times")["a"].tolist() == [15, 5, 10]
@@ -295,8 +279,6 @@ def test_an_imported_module_that_has_changed_is_read_anew(write, run):
     assert run("mymodule.times")["a"].tolist() == [21, 7, 14]
 
 
-@pytest.mark.xfail(reason="BUG 33: SystemExit is no Exception")
 def test_a_function_that_exits_has_failed(run):
-    # BUG 33
     with pytest.raises(TransformFailed, match="SystemExit"):
         run("exit(3)")

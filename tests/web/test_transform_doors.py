@@ -92,9 +92,7 @@ def test_a_missing_integer_is_a_float_as_in_read_csv(seen_by, request_):
     assert pd.isna(seen["i"][1][0])
 
 
-@pytest.mark.xfail(reason="BUG 32: the target is parsed although nobody asks for it")
 @pytest.mark.parametrize("target", ["?", "unknown"])
 def test_the_targets_own_cell_does_not_matter_to_a_prediction(seen_by, target):
-    # BUG 32
     seen = seen_by(data=pd.DataFrame([CELLS | {"y": target}]).to_csv(index=False), content_type="text/csv")
     assert seen == SEEN
