@@ -30,7 +30,7 @@ def write_config(folder: Path, values: dict[str, Any]) -> Path:
     """A config.yaml in the folder, with the example data beside it."""
     shutil.copytree(ROOT / "data", folder / "data", dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "*.md"))
     path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(values))
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
     return path
 
 
