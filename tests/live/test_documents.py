@@ -76,7 +76,7 @@ def test_the_examples_of_a_document_answer_as_it_shows(tmp_path, document):
             done = subprocess.run(
                 ["curl", "-s", *shlex.split(command)[1:]], cwd=tmp_path, capture_output=True, text=True, check=True
             )
-            assert re.match(as_pattern(shown), done.stdout, re.DOTALL), f"{command}\n{done.stdout[:500]}"
+            assert re.match(as_pattern(shown), done.stdout.lstrip(), re.DOTALL), f"{command}\n{done.stdout[:500]}"
             assert shown.startswith('{"type"') or '"status":' not in done.stdout, f"{command}\n{done.stdout[:500]}"
     finally:
         server.stop()
