@@ -224,13 +224,42 @@ def test_parameters_mean_what_they_mean_to_statsmodels(inflation, params):
         ({"freq": "quarterly"}, "one of pandas' frequencies"),
         ({"simple_differencing": True}, "must be false"),
         ({"trend_offset": 1.5}, "whole number"),
-        pytest.param({"freq": "0D"}, "freq", marks=pytest.mark.xfail(reason="BUG 10: passes, and fails in training")),
-        pytest.param({"freq": "-1D"}, "freq", marks=pytest.mark.xfail(reason="BUG 10: passes")),
+        ({"seasonal_order": (0, 0, 0, 1)}, "period s of at least 2"),
+        ({"freq": "0D"}, "'freq' of SARIMAX must lead from one timestamp to a later one, not '0D'"),
+        ({"freq": "-1D"}, "to a later one"),
+        ({"freq": "99999999999999999999D"}, "one of pandas' frequencies"),
+        ({"order": (31, 0, 0)}, "31 terms to estimate; 30 are allowed"),
+        ({"order": (9, 0, 9), "seasonal_order": (9, 0, 9, 2)}, "36 terms"),
+        ({"trend": [1] * 31}, "32 terms"),
+        ({"order": (1, 0, 10**9)}, "terms"),
+        ({"order": (1, 10**9, 0)}, "states; 120 are allowed"),
+        ({"order": (1, 0, 0), "seasonal_order": (0, 1, 1, 168)}, "a model of 337 states"),
+        ({"order": ([0] * 120 + [1], 0, 0)}, "a model of 121 states"),
     ],
 )
 def test_wrong_parameters_are_named(params, words):
     with pytest.raises(InvalidParameter, match=words):
         TimeSeriesEstimator.create(params)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"order": (0, 0, 0)},
+        {"order": (2, 1, 3)},
+        {"order": ([1, 0, 1, 0], 0, [0, 1])},
+        {"order": (1, 1, 1), "seasonal_order": (1, 1, 1, 12)},
+        {"order": (0, 1, 0), "seasonal_order": ([0, 1], 1, [1, 0], 4)},
+        {"order": (0, 0, 0), "mle_regression": False},
+        {"order": (0, 0, 0), "mle_regression": False, "time_varying_regression": True},
+        {"order": (1, 1, 0), "mle_regression": False, "time_varying_regression": True},
+    ],
+)
+def test_the_states_are_counted_as_statsmodels_does(inflation, params):
+    assert (
+        SARIMAX(**params).states(exogenous=1)
+        == statespace.SARIMAX(inflation["R"], inflation[["Dp"]], **params).k_states
+    )
 
 
 def test_a_constant_exogenous_column(inflation):
