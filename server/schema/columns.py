@@ -173,8 +173,8 @@ class Schema:
     def _row_labels(self, rows: pd.DataFrame) -> tuple[pd.Index, list[Problem]]:
         if self.index is None:
             return pd.RangeIndex(len(rows)), []
-        years = self.index.maximum is not None and self.index.maximum < LEAST_EPOCH
-        moments, wrong = _convert(self.index, rows[self.index.name], lambda cells: timestamps(cells, years))
+        epochs = self.index.maximum is not None and self.index.maximum >= LEAST_EPOCH
+        moments, wrong = _convert(self.index, rows[self.index.name], lambda cells: timestamps(cells, epochs))
         return pd.RangeIndex(0) if wrong else pd.DatetimeIndex(moments, name=self.index.name), wrong
 
     def _by_position(self, rows: pd.DataFrame) -> pd.DataFrame:

@@ -51,11 +51,21 @@ def test_timestamps_of_every_kind(trained_on, index, following, freq):
     assert answers[0].json == pytest.approx(plain.forecast(1, exog=[[0.5]]).tolist(), rel=1e-4)
 
 
-@pytest.mark.xfail(reason="BUG 8: numbers of fewer than ten digits are read otherwise as text")
-def test_epoch_milliseconds_of_1970_are_the_same_by_every_door(trained_on):
-    # BUG 8
-    client, _ = trained_on(walk(range(0, 40 * 86400000, 86400000)))
-    assert client.get(f"{URL}?index=345600000&Dp=1").json == client.post(URL, json=[{"index": 345600000, "Dp": 1}]).json
+@pytest.mark.parametrize(
+    ("index", "moments"),
+    [
+        (range(0, 40 * 86400000, 86400000), [345600000, "345600000", "1970-01-05"]),
+        (range(1972, 2012), [1980, "1980", "1980-01-01"]),
+        (pd.date_range("1972-01-01", periods=40, freq="YS").strftime("%Y-%m-%d"), [1980, "1980", "1980-01-01"]),
+    ],
+    ids=["epoch of 1970", "years", "text"],
+)
+def test_a_short_number_is_the_same_moment_by_every_door(trained_on, index, moments):
+    client, _ = trained_on(walk(list(index)))
+    answers = [client.post(URL, json=[{"index": moment, "Dp": 1}]) for moment in moments]
+    answers += [client.get(URL, query_string={"index": moment, "Dp": 1}) for moment in moments]
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert len({str(answer.json) for answer in answers}) == 1
 
 
 def test_training_rows_in_any_order(trained_on, inflation):
