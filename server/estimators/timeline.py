@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from server.errors import InvalidRows, Problem, UntrainableRows
+from server.schema import pointer
 
 MOST_STEPS = 100_000
 SHOWN = 5
@@ -99,7 +100,7 @@ class Timeline:
         rows = np.flatnonzero(wrong)[:10]
         if len(rows):
             name = moments.name or "index"
-            problems = [Problem(f"/{row}/{name}", f"{name}: {_shown(moments[row])} {reason}") for row in rows]
+            problems = [Problem(pointer(row, name), f"{name}: {_shown(moments[row])} {reason}") for row in rows]
             raise InvalidRows(f"row {rows[0] + 1}, {problems[0].detail}", problems)
 
 

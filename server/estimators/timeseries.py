@@ -15,7 +15,7 @@ from server.estimators.parameters import build, plain_parameters
 from server.estimators.sarimax import SARIMAX
 from server.estimators.scoring import score_of_values
 from server.estimators.timeline import Timeline
-from server.schema import Column, Kind, Schema
+from server.schema import Column, Kind, Schema, pointer
 
 logger = logging.getLogger(__name__)
 RESULTS = ("SARIMAXResultsWrapper", "SARIMAXResults")
@@ -165,7 +165,7 @@ class TimeSeriesEstimator(Estimator):
         problems = []
         for name in features.columns:
             for row in np.flatnonzero(features[name].isna().to_numpy())[:10]:
-                problems.append(Problem(f"/{row}/{name}", f"{name}: a forecast needs every exogenous value"))
+                problems.append(Problem(pointer(row, name), f"{name}: a forecast needs every exogenous value"))
         if problems:
             row = problems[0].pointer.split("/")[1]
             raise InvalidRows(f"row {int(row) + 1}, {problems[0].detail}", problems)

@@ -194,9 +194,9 @@ def test_results_that_lack_their_data_do_not_stop_the_start(brought, inflation):
     assert_problem(brought(results).post(URL, json=[NEXT]), 503)
 
 
-@pytest.mark.xfail(reason="BUG 35: the name of the column is not escaped")
 def test_the_pointer_of_a_wrong_row_escapes_the_columns_name(trained_on, inflation):
-    # BUG 35
-    client, _ = trained_on(inflation.rename(columns={"index": "when/at"}), index_col="when/at")
-    document = assert_problem(client.get(f"{URL}?when/at=1999-03-30&Dp=0.1"), 400, "is no step of the series")
+    client, _ = trained_on(inflation.rename(columns={"index": "when/at", "Dp": "D/p"}), index_col="when/at")
+    document = assert_problem(client.post(URL, json=[{"when/at": "1999-03-31", "D/p": None}]), 400, "exogenous value")
+    assert document["errors"][0]["pointer"] == "/0/D~1p"
+    document = assert_problem(client.get(f"{URL}?when/at=1999-03-30&D/p=0.1"), 400, "is no step of the series")
     assert document["errors"][0]["pointer"] == "/0/when~1at"
