@@ -68,6 +68,27 @@ def test_a_short_number_is_the_same_moment_by_every_door(trained_on, index, mome
     assert len({str(answer.json) for answer in answers}) == 1
 
 
+@pytest.mark.parametrize("freq", ["D", "MS", "QS"])
+def test_local_times_with_offsets_are_told_to_come_without(trained_on, freq):
+    local = pd.date_range("2022-01-01", periods=200, freq=freq, tz="Europe/Berlin")
+    client, answer = trained_on(walk([moment.isoformat() for moment in local]))
+    assert_problem(answer, 400, "in UTC they lie at 22:00 and 23:00", "without zone or offset")
+    rows = walk([moment.tz_localize(None).isoformat() for moment in local]).to_dict("records")
+    assert client.post(f"{URL}?_action=train", json=rows).status_code == 200
+
+
+def test_local_hours_with_offsets_are_a_series(trained_on):
+    local = pd.date_range("2022-03-20", periods=400, freq="h", tz="Europe/Berlin")
+    client, answer = trained_on(walk([moment.isoformat() for moment in local]))
+    assert answer.status_code == 200
+    following = local[-1] + pd.Timedelta(hours=1)
+    answers = [
+        client.post(URL, json=[{"index": moment.isoformat(), "Dp": 1}])
+        for moment in (following, following.tz_convert("UTC"))
+    ]
+    assert answers[0].json == answers[1].json
+
+
 def test_training_rows_in_any_order(trained_on, inflation):
     client, answer = trained_on(inflation.sample(frac=1, random_state=2))
     assert answer.json["score"] == pytest.approx(own(inflation).mae, rel=1e-3)
