@@ -124,7 +124,7 @@ def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
     prepared = prepare(rows, recipe.options, task.endpoint, transform, recipe.text_col)
     fitted = fit(prepared, recipe, allowed)
     facts = _facts(task, recipe, fitted) | {
-        "rows": len(prepared),
+        "rows": len(prepared.rows),
         "data_version": data_version,
         "seconds": round(time.monotonic() - started, 3),
     }
@@ -133,7 +133,7 @@ def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
         facts |= {"transform": transform.text, "transform_digest": transform.digest(), "raw": raw}
     store.stage_model(task.run, fitted.estimator.save, facts)
     store.publish(task.run, change if task.given else None)
-    logger.info("%s: trained %s on %d rows", task.endpoint, fitted.estimator.class_name, len(prepared))
+    logger.info("%s: trained %s on %d rows", task.endpoint, fitted.estimator.class_name, len(prepared.rows))
     return fitted.answer
 
 

@@ -106,12 +106,19 @@ def test_rows_that_dropna_leaves_out_are_missing_observations(trained_on, inflat
     assert client.post(URL, json=[NEXT]).json == pytest.approx(expected.forecast(1, exog=[[0.01]]).tolist(), rel=1e-3)
 
 
-@pytest.mark.xfail(reason="BUG 9: the frequency is looked for after dropna has torn the gap")
 @pytest.mark.parametrize("column", ["R", "Dp"])
 def test_a_missing_cell_does_not_hide_the_frequency(trained_on, inflation, column):
-    # BUG 9
     rows = inflation.assign(**{column: inflation[column].where(inflation.index != 20)})
-    assert trained_on(rows)[1].status_code == 200
+    client, answer = trained_on(rows)
+    assert answer.status_code == 200
+    attributes, params = (client.get(f"{URL}?_params").json[name] for name in ("attrs", "params"))
+    assert (attributes["freq"], attributes["nobs"]) == ("QE-DEC", 107)
+    assert params["params"] == {"order": [1, 0, 0]}
+    assert client.post(f"{URL}?_action=score").json["score"] == pytest.approx(answer.json["score"])
+
+
+def test_a_remark_below_the_table_is_left_out(trained_on, inflation):
+    assert trained_on(pd.concat([inflation, pd.DataFrame({"index": ["Source: statsmodels"]})]))[1].status_code == 200
 
 
 def test_without_dropna_a_missing_exogenous_value_is_told(trained_on, inflation):
