@@ -41,15 +41,25 @@ class TimeSeriesEstimator(Estimator):
 
     @classmethod
     def holds(cls, model: object) -> bool:
-        return type(model).__name__ in RESULTS and type(model).__module__.startswith("statsmodels.")
+        return type(model).__module__.startswith("statsmodels.tsa.")
 
     @classmethod
     def of(cls, model: Any) -> Self:
-        labels = model.model.data.row_labels
-        if not isinstance(labels, pd.DatetimeIndex) or labels.freq is None:
+        if type(model).__name__ not in RESULTS:
+            raise ModelUnreadable(f"{type(model).__name__} is not served; of statsmodels' time series, SARIMAX is")
+        if model.model.simple_differencing:
+            raise ModelUnreadable(
+                "the time series model was fitted with simple_differencing: its predictions are differences, not values"
+            )
+        index = _index_of(model)
+        if isinstance(index, pd.PeriodIndex):
+            raise ModelUnreadable(
+                "the time series model was fitted on periods; fit it on timestamps, by to_timestamp()"
+            )
+        if not isinstance(index, pd.DatetimeIndex):
             raise ModelUnreadable("the time series model was fitted without timestamps at a fixed frequency")
         kept = {name: model.model._get_init_kwds().get(name) for name in SARIMAX().get_params()}
-        kept |= {"freq": labels.freq.freqstr}
+        kept |= {"freq": Timeline.of(index).freq}
         return cls(SARIMAX(**{name: value for name, value in kept.items() if value is not None}), model)
 
     def schema(self, target: str | None) -> Schema:
@@ -78,7 +88,7 @@ class TimeSeriesEstimator(Estimator):
     @property
     def timeline(self) -> Timeline:
         """The timestamps of the training, at the frequency of the model."""
-        return Timeline.of(self.results.model.data.row_labels)
+        return Timeline.of(_index_of(self.results))
 
     def fit(self, features: pd.DataFrame, target: np.ndarray | None) -> None:
         if target is None:
@@ -207,3 +217,8 @@ class TimeSeriesEstimator(Estimator):
         learned |= {name: plain(getattr(results, name)) for name in FITTED}
         converged = (getattr(results, "mle_retvals", None) or {}).get("converged")
         return learned | {"freq": self.timeline.freq, "converged": plain(converged), "summary": str(results.summary())}
+
+
+def _index_of(results: Any) -> pd.Index:
+    """The index of the series with its frequency, which `data.row_labels` lacks where statsmodels found it out."""
+    return results.model._index

@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.tsa.arima.model import ARIMA
 from statsmodels.tsa.statespace import sarimax as statespace
 
 from server.errors import BadRequest, InvalidParameter, InvalidRows, ModelUnreadable, UntrainableRows
@@ -295,9 +296,7 @@ def test_a_foreign_model_tells_its_columns_and_parameters(inflation):
     assert schema.target.name == "R"
 
 
-@pytest.mark.xfail(reason="BUG 12: the frequency that statsmodels found out is not looked at")
 def test_a_foreign_model_whose_frequency_statsmodels_found_out(inflation):
-    # BUG 12
     rows = inflation.set_axis(pd.DatetimeIndex(inflation.index.to_numpy(), name="index"))
     assert rows.index.freq is None
     own = foreign(rows)
@@ -309,11 +308,20 @@ def test_a_foreign_model_without_timestamps_is_refused(inflation):
         TimeSeriesEstimator.of(foreign(inflation.reset_index(drop=True)))
 
 
-@pytest.mark.xfail(reason="BUG 14: its predictions are differences, and are answered as values")
 def test_a_foreign_model_of_differences_is_refused(inflation):
-    # BUG 14
-    with pytest.raises(ModelUnreadable):
+    with pytest.raises(ModelUnreadable, match="predictions are differences, not values"):
         TimeSeriesEstimator.of(foreign(inflation, order=(1, 1, 0), simple_differencing=True))
+
+
+def test_a_foreign_model_of_periods_is_refused(inflation):
+    with pytest.raises(ModelUnreadable, match="fitted on periods"):
+        TimeSeriesEstimator.of(foreign(inflation.to_period()))
+
+
+def test_another_time_series_model_of_statsmodels_is_refused(inflation, tmp_path):
+    joblib.dump(ARIMA(inflation["R"], order=(1, 0, 0)).fit(), tmp_path / "model.pkl")
+    with pytest.raises(ModelUnreadable, match="ARIMAResultsWrapper is not served; .* SARIMAX is"):
+        load_estimator(tmp_path / "model.pkl")
 
 
 @pytest.mark.xfail(reason="BUG 11: an AttributeError, which stops the start of the server")
