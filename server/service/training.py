@@ -53,7 +53,8 @@ def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCac
     kwargs = config.url[endpoint].kwargs
     transform = kwargs.data.transform if kwargs.data else None
     text_col = getattr(kwargs.model, "text_col", None)
-    return ModelCache(store.model, kwargs.model.target_col, text_col, transform, config.folder)
+    index_col = getattr(kwargs.model, "index_col", None) or (kwargs.data.index_col if kwargs.data else None)
+    return ModelCache(store.model, kwargs.model.target_col, text_col, transform, config.folder, index_col)
 
 
 def current_recipe(

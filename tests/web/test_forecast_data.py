@@ -206,9 +206,7 @@ def test_results_without_timestamps_are_not_ready_and_say_so(brought, inflation)
     assert client.get(URL).status_code == 200
 
 
-@pytest.mark.xfail(reason="BUG 13: the name of an index without one is always 'index'")
 def test_the_configuration_names_the_timestamps_of_results_that_do_not(brought, inflation):
-    # BUG 13
     indexed = inflation.set_index(pd.DatetimeIndex(inflation["index"], freq="QE").rename(None))
     client = brought(statespace.SARIMAX(indexed["R"], indexed[["Dp"]]).fit(disp=False), index_col="quarter")
     assert client.post(URL, json=[{"quarter": "1999-03-31", "Dp": 0.01}]).status_code == 200
