@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from server.errors import InvalidRows, Problem, UntrainableRows
+from server.schema import pointer
 
 MOST_STEPS = 100_000
 SHOWN = 5
+HOUR = pd.Timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,18 @@ class Timeline:
                 f"the timestamp {_shown(twice[0])} stands more than once; a time series has one row for each"
             )
         ordered = moments.sort_values()
-        freq = freq or _inferred(ordered)
+        freq = freq or frequency_of(ordered)
+        if freq is None:
+            reason = _summer_time(ordered) or f"{_irregular(ordered)}; give one with params: {{freq: …}}"
+            raise UntrainableRows(f"no frequency fits the timestamps{reason}")
         if len(ordered) and _steps_between(ordered[0], ordered[-1], freq) > max(MOST_STEPS, 10 * len(ordered)):
             raise UntrainableRows(f"the timestamps are too far apart for the frequency {freq!r}")
         index = pd.date_range(ordered[0], ordered[-1], freq=freq, name=moments.name, unit="us")
         odd = ordered[~ordered.isin(index)]
         if len(odd):
+            reason = _summer_time(ordered) or "; correct them, or give another one with params: {freq: …}"
             raise UntrainableRows(
-                f"{len(odd)} timestamps do not lie on the frequency {freq!r}, the first is {_shown(odd[0])}; "
-                "correct them, or give another one with params: {freq: …}"
+                f"{len(odd)} timestamps do not lie on the frequency {freq!r}, the first is {_shown(odd[0])}{reason}"
             )
         return cls(index)
 
@@ -99,19 +104,14 @@ class Timeline:
         rows = np.flatnonzero(wrong)[:10]
         if len(rows):
             name = moments.name or "index"
-            problems = [Problem(f"/{row}/{name}", f"{name}: {_shown(moments[row])} {reason}") for row in rows]
+            problems = [Problem(pointer(row, name), f"{name}: {_shown(moments[row])} {reason}") for row in rows]
             raise InvalidRows(f"row {rows[0] + 1}, {problems[0].detail}", problems)
 
 
-def _inferred(ordered: pd.DatetimeIndex) -> str:
-    found = None
-    if len(ordered) >= 3:
-        # pandas is about to return an offset here instead of its name.
-        found = pd.infer_freq(ordered)
-    if found is None:
-        raise UntrainableRows(
-            f"no frequency fits the timestamps{_irregular(ordered)}; give one with params: {{freq: …}}"
-        )
+def frequency_of(ordered: pd.DatetimeIndex) -> str | None:
+    """The frequency of ascending, different timestamps in pandas' words; None if they do not tell one."""
+    # pandas is about to return an offset here instead of its name.
+    found = pd.infer_freq(ordered) if len(ordered) >= 3 else None
     return getattr(found, "freqstr", found)
 
 
@@ -122,6 +122,18 @@ def _irregular(ordered: pd.DatetimeIndex) -> str:
     usual = gaps.mode().iloc[0]
     place = int((gaps - usual).abs().to_numpy().argmax())
     return f": between {_shown(ordered[place])} and {_shown(ordered[place + 1])} lie {gaps[place]}, and mostly {usual}"
+
+
+def _summer_time(ordered: pd.DatetimeIndex) -> str:
+    """The advice for local timestamps that were told with their offset; '' if these do not look so."""
+    clock = (ordered - ordered.normalize()).unique().sort_values()
+    if len(clock) != 2 or clock[1] - clock[0] not in (HOUR, 23 * HOUR):
+        return ""
+    hours = " and ".join(f"{ordered[0].normalize() + time:%H:%M}" for time in clock)
+    return (
+        f": in UTC they lie at {hours}, as the clock of a place with summer time does; "
+        "give local times without zone or offset"
+    )
 
 
 def _steps_between(first: pd.Timestamp, last: pd.Timestamp, freq: str) -> float:

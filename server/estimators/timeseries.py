@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -15,11 +16,12 @@ from server.estimators.parameters import build, plain_parameters
 from server.estimators.sarimax import SARIMAX
 from server.estimators.scoring import score_of_values
 from server.estimators.timeline import Timeline
-from server.schema import Column, Kind, Schema
+from server.schema import Column, Kind, Schema, pointer
 
 logger = logging.getLogger(__name__)
 RESULTS = ("SARIMAXResultsWrapper", "SARIMAXResults")
 FITTED = ("aic", "aicc", "bic", "hqic", "llf", "mae", "mse", "sse", "nobs")
+CLOCK = ("Date:", "Time:")
 PER_PARAMETER = ("params", "bse", "zvalues", "pvalues")
 
 
@@ -41,15 +43,25 @@ class TimeSeriesEstimator(Estimator):
 
     @classmethod
     def holds(cls, model: object) -> bool:
-        return type(model).__name__ in RESULTS and type(model).__module__.startswith("statsmodels.")
+        return type(model).__module__.startswith("statsmodels.tsa.")
 
     @classmethod
     def of(cls, model: Any) -> Self:
-        labels = model.model.data.row_labels
-        if not isinstance(labels, pd.DatetimeIndex) or labels.freq is None:
+        if type(model).__name__ not in RESULTS:
+            raise ModelUnreadable(f"{type(model).__name__} is not served; of statsmodels' time series, SARIMAX is")
+        if model.model.simple_differencing:
+            raise ModelUnreadable(
+                "the time series model was fitted with simple_differencing: its predictions are differences, not values"
+            )
+        index = _index_of(model)
+        if isinstance(index, pd.PeriodIndex):
+            raise ModelUnreadable(
+                "the time series model was fitted on periods; fit it on timestamps, by to_timestamp()"
+            )
+        if not isinstance(index, pd.DatetimeIndex):
             raise ModelUnreadable("the time series model was fitted without timestamps at a fixed frequency")
         kept = {name: model.model._get_init_kwds().get(name) for name in SARIMAX().get_params()}
-        kept |= {"freq": labels.freq.freqstr}
+        kept |= {"freq": Timeline.of(index).freq}
         return cls(SARIMAX(**{name: value for name, value in kept.items() if value is not None}), model)
 
     def schema(self, target: str | None) -> Schema:
@@ -78,7 +90,7 @@ class TimeSeriesEstimator(Estimator):
     @property
     def timeline(self) -> Timeline:
         """The timestamps of the training, at the frequency of the model."""
-        return Timeline.of(self.results.model.data.row_labels)
+        return Timeline.of(_index_of(self.results))
 
     def fit(self, features: pd.DataFrame, target: np.ndarray | None) -> None:
         if target is None:
@@ -165,7 +177,7 @@ class TimeSeriesEstimator(Estimator):
         problems = []
         for name in features.columns:
             for row in np.flatnonzero(features[name].isna().to_numpy())[:10]:
-                problems.append(Problem(f"/{row}/{name}", f"{name}: a forecast needs every exogenous value"))
+                problems.append(Problem(pointer(row, name), f"{name}: a forecast needs every exogenous value"))
         if problems:
             row = problems[0].pointer.split("/")[1]
             raise InvalidRows(f"row {int(row) + 1}, {problems[0].detail}", problems)
@@ -201,9 +213,31 @@ class TimeSeriesEstimator(Estimator):
         """What statsmodels estimated: values, standard errors and p-values by parameter, criteria, and its summary."""
         results = self.results
         names = list(results.param_names)
-        learned: dict[str, Any] = {
-            name: dict(zip(names, plain(np.asarray(getattr(results, name))), strict=True)) for name in PER_PARAMETER
-        }
-        learned |= {name: plain(getattr(results, name)) for name in FITTED}
         converged = (getattr(results, "mle_retvals", None) or {}).get("converged")
-        return learned | {"freq": self.timeline.freq, "converged": plain(converged), "summary": str(results.summary())}
+        # A constant series leaves nothing to divide by; the answer is NaN, which needs no warning.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            learned: dict[str, Any] = {
+                name: dict(zip(names, plain(np.asarray(getattr(results, name))), strict=True)) for name in PER_PARAMETER
+            }
+            learned |= {name: plain(getattr(results, name)) for name in FITTED}
+            learned["summary"] = self._summary
+        return learned | {"freq": self.timeline.freq, "converged": plain(converged)}
+
+    @cached_property
+    def _summary(self) -> str:
+        """statsmodels' summary without the date and time at which it is made: they tell nothing of the fit."""
+        summary = self.results.summary()
+        top = summary.tables[0]
+        # Each row has two labels with their values; what stood below moves up on the left.
+        left = [(label.data, value.data) for label, value, *_ in top if label.data not in CLOCK]
+        left += [("", "")] * (len(top) - len(left))
+        for row, (label, value) in zip(top, left, strict=True):
+            row[0].data, row[1].data = label, value
+        while not any(str(cell.data).strip() for cell in top[-1]):
+            top.pop()
+        return str(summary)
+
+
+def _index_of(results: Any) -> pd.Index:
+    """The index of the series with its frequency, which `data.row_labels` lacks where statsmodels found it out."""
+    return results.model._index

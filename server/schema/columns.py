@@ -75,14 +75,14 @@ def _convert(column: Column, cells: pd.Series, parse: Callable[[pd.Series], Any]
         return parse(cells), []
     except WrongCells as wrong:
         return None, [
-            Problem(f"/{row}/{_escape(column.name)}", f"{column.name}: {_shown(value)} is not {wrong.expected}")
+            Problem(pointer(row, column.name), f"{column.name}: {_shown(value)} is not {wrong.expected}")
             for row, value in zip(wrong.rows, wrong.values, strict=True)
         ]
 
 
-def _escape(name: str) -> str:
-    """A name as a token of a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
+def pointer(*tokens: object) -> str:
+    """The JSON pointer (RFC 6901) to a cell by row and column, or to a column."""
+    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
 
 
 def _shown(value: object) -> str:
@@ -173,8 +173,8 @@ class Schema:
     def _row_labels(self, rows: pd.DataFrame) -> tuple[pd.Index, list[Problem]]:
         if self.index is None:
             return pd.RangeIndex(len(rows)), []
-        years = self.index.maximum is not None and self.index.maximum < LEAST_EPOCH
-        moments, wrong = _convert(self.index, rows[self.index.name], lambda cells: timestamps(cells, years))
+        epochs = self.index.maximum is not None and self.index.maximum >= LEAST_EPOCH
+        moments, wrong = _convert(self.index, rows[self.index.name], lambda cells: timestamps(cells, epochs))
         return pd.RangeIndex(0) if wrong else pd.DatetimeIndex(moments, name=self.index.name), wrong
 
     def _by_position(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -195,7 +195,7 @@ class Schema:
         missing = [name for name in needed if name not in present]
         if missing:
             unused = [name for name in present if name not in needed]
-            problems = [Problem(f"/{_escape(name)}", f"missing{did_you_mean(name, unused)}") for name in missing]
+            problems = [Problem(pointer(name), f"missing{did_you_mean(name, unused)}") for name in missing]
             names = ", ".join(repr(name) for name in missing[:20])
             hint = did_you_mean(missing[0], unused) if len(missing) == 1 else ""
             if self.positional:
@@ -215,14 +215,14 @@ class Schema:
         name = self.target.name
         if name not in rows.columns:
             near = did_you_mean(name, rows.columns)
-            raise InvalidRows(f"the target column {name!r} is missing{near}", [Problem(f"/{_escape(name)}", "missing")])
+            raise InvalidRows(f"the target column {name!r} is missing{near}", [Problem(pointer(name), "missing")])
         cells = rows[name]
         if self.target.kind is Kind.INTEGER and pd.api.types.is_integer_dtype(cells.dtype) and not cells.hasnans:
             return cells.to_numpy(dtype=np.int64)  # exact also where a float is not
         values, problems = _convert(self.target, cells, FOR_ESTIMATOR[self.target.kind])
         _raise(InvalidRows, problems)
         absent = np.flatnonzero(pd.isna(values))[:20]
-        _raise(InvalidRows, [Problem(f"/{row}/{_escape(name)}", f"the target {name} is missing") for row in absent])
+        _raise(InvalidRows, [Problem(pointer(row, name), f"the target {name} is missing") for row in absent])
         return target_values(self.target.kind, values)
 
 
@@ -241,9 +241,9 @@ def conform(rows: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
         SchemaConflict: another set of columns, or a cell that does not fit; both are named.
     """
     names = [column.name for column in columns]
-    problems = [Problem(f"/{_escape(name)}", f"the column {name!r} is missing") for name in names if name not in rows]
+    problems = [Problem(pointer(name), f"the column {name!r} is missing") for name in names if name not in rows]
     problems += [
-        Problem(f"/{_escape(name)}", f"the column {name!r} is not in the stored data{did_you_mean(name, names)}")
+        Problem(pointer(name), f"the column {name!r} is not in the stored data{did_you_mean(name, names)}")
         for name in rows.columns
         if name not in names
     ]

@@ -12,6 +12,7 @@ import pandas as pd
 BOOLEAN_TEXT = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 # Ten digits and more are epoch milliseconds; fewer may be a date such as 20260131.
 EPOCH = re.compile(r"\s*-?\d{10,}\s*$")
+NUMBER = re.compile(r"\s*-?\d+(\.0*)?\s*$")
 # The years 1 to 9999, as far as text can name them.
 FARTHEST = 253_402_300_799_000
 # Beyond this, a float no longer tells one integer from the next.
@@ -115,8 +116,8 @@ def _datetime_texts(cells: pd.Series) -> np.ndarray:
     return values.astype(object).where(cells.notna(), np.nan).to_numpy(dtype=object)
 
 
-def datetimes(cells: pd.Series) -> pd.Series:
-    """datetime64 without a zone (UTC where the text names one); integers are epoch milliseconds.
+def datetimes(cells: pd.Series, epoch: re.Pattern[str] = EPOCH) -> pd.Series:
+    """datetime64 without a zone (UTC where the text names one); integers, and text like `epoch`, are milliseconds.
 
     Raises:
         WrongCells: text that is no ISO 8601 date or time, or a number beyond the calendar.
@@ -126,7 +127,7 @@ def datetimes(cells: pd.Series) -> pd.Series:
     elif pd.api.types.is_numeric_dtype(cells.dtype):
         moments = _epoch(cells, numbers(cells))
     else:
-        epochs = cells.map(lambda cell: float(cell) if EPOCH.match(str(cell)) else np.nan).astype(np.float64)
+        epochs = cells.map(lambda cell: float(cell) if epoch.match(str(cell)) else np.nan).astype(np.float64)
         rest = cells.where(~_is_blank(cells) & epochs.isna().to_numpy())
         moments = pd.to_datetime(rest, errors="coerce", format="ISO8601", utc=True).dt.tz_convert(None)
         _refuse(cells, moments.isna().to_numpy() & rest.notna().to_numpy(), "an ISO 8601 date or time")
@@ -140,15 +141,18 @@ def _epoch(cells: pd.Series, milliseconds: np.ndarray) -> pd.Series:
     return moments.astype("datetime64[us]")
 
 
-def timestamps(cells: pd.Series, years: bool) -> pd.Series:
-    """datetime64 of a time index; `years` says that its numbers are years or dates such as 1972 or 20260131.
+def timestamps(cells: pd.Series, epochs: bool) -> pd.Series:
+    """datetime64 of a time index.
+
+    `epochs` says that all of its numbers are milliseconds. Otherwise only those of ten digits and more
+    are, and shorter ones are years or dates such as 1972 or 20260131, as they are in text.
 
     Raises:
         WrongCells: a cell is missing, or no date or time.
     """
-    if years and pd.api.types.is_numeric_dtype(cells.dtype):
+    if not epochs and pd.api.types.is_numeric_dtype(cells.dtype):
         cells = pd.Series(texts(cells), index=cells.index, dtype="str")
-    moments = datetimes(cells)
+    moments = datetimes(cells, NUMBER if epochs else EPOCH)
     _refuse(cells, moments.isna().to_numpy(), "an ISO 8601 date or time, or epoch milliseconds")
     return moments
 

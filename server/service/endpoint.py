@@ -76,7 +76,7 @@ class Endpoint:
         recipe = self._recipe()
         trained = served.facts.get("options")
         options = Options.from_dict(trained) if trained else recipe.options
-        return prepare(stored, options, self.name, served.find_transform(), recipe.text_col)
+        return prepare(stored, options, self.name, served.find_transform(), recipe.text_col).rows
 
     def stored_rows(self) -> pd.DataFrame:
         """The training data; empty when there is none."""

@@ -13,8 +13,10 @@ from server.estimators.documents import DocumentEstimator
 from server.estimators.pipeline import is_categorical
 from server.estimators.sarimax import SARIMAX
 from server.estimators.tabular import TabularEstimator
+from server.estimators.timeline import frequency_of
 from server.estimators.timeseries import TimeSeriesEstimator
 from server.schema import Column, Kind, Schema
+from server.service.preparation import Prepared
 from server.service.recipe import Options, Recipe
 
 PREDICTING = (ModelKind.CLASSIFIER, ModelKind.REGRESSOR, ModelKind.FORECASTER)
@@ -29,7 +31,7 @@ class Fitted:
     answer: dict[str, Any]
 
 
-def fit(rows: pd.DataFrame, recipe: Recipe, allowed: tuple[str, ...]) -> Fitted:
+def fit(prepared: Prepared, recipe: Recipe, allowed: tuple[str, ...]) -> Fitted:
     """Train on the rows.
 
     Raises:
@@ -38,7 +40,8 @@ def fit(rows: pd.DataFrame, recipe: Recipe, allowed: tuple[str, ...]) -> Fitted:
     """
     cls = recipe.find_class(allowed)
     make = _documents if recipe.text_col else FAMILIES.get(cls, _tabular)
-    estimator, schema = make(rows, recipe, cls)
+    rows = prepared.rows
+    estimator, schema = make(prepared, recipe, cls)
     if estimator.kind in PREDICTING and schema.target is None:
         raise UntrainableRows(_no_target(rows, recipe.options, estimator.class_name))
     try:
@@ -50,8 +53,8 @@ def fit(rows: pd.DataFrame, recipe: Recipe, allowed: tuple[str, ...]) -> Fitted:
     return Fitted(estimator, schema, _answer(estimator, features, target))
 
 
-def _tabular(rows: pd.DataFrame, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
-    options = recipe.options
+def _tabular(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
+    rows, options = prepared.rows, recipe.options
     features = _features(rows, options)
     categorical = [column for column in features if is_categorical(column, options.cats, options.nums)]
     numeric = [column for column in features if column not in categorical]
@@ -86,21 +89,34 @@ def _target(rows: pd.DataFrame, options: Options) -> Column | None:
     return Column.of(name, rows[name], categorical=rows[name].nunique() <= 100)
 
 
-def _time_series(rows: pd.DataFrame, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
-    options = recipe.options
+def _time_series(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
+    rows, options = prepared.rows, recipe.options
     name = options.index_col
     if name is None:
         raise UntrainableRows(f"{cls.__name__} needs the column of timestamps; name it with index_col")
-    if name not in rows.columns:
+    if prepared.timestamps is None:
         near = did_you_mean(name, rows.columns)
         raise UntrainableRows(f"the column of timestamps {name!r} is not in the training data{near}")
     features = tuple(Column.of(other, rows[other]) for other in rows.columns if other not in (name, options.target_col))
     index = Column.of(name, rows[name])
-    return TimeSeriesEstimator.create(recipe.params), Schema(features, _target(rows, options), index=index)
+    freq = recipe.params.get("freq") or _frequency(prepared.timestamps, index)
+    estimator = TimeSeriesEstimator.create(recipe.params | {"freq": freq})
+    return estimator, Schema(features, _target(rows, options), index=index)
 
 
-def _documents(rows: pd.DataFrame, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
-    name = recipe.text_col or ""
+def _frequency(timestamps: pd.Series, index: Column) -> str | None:
+    """The frequency of all timestamps, those of rows that were left out among them; None if they do not tell one."""
+    present = timestamps.dropna().drop_duplicates()
+    try:
+        moments = Schema((), index=index).parse_features(present.to_frame()).index
+    except InvalidRows:
+        # Such as a remark below the table, which dropna leaves out.
+        return None
+    return frequency_of(pd.DatetimeIndex(moments).unique().sort_values())
+
+
+def _documents(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
+    rows, name = prepared.rows, recipe.text_col or ""
     if name not in rows.columns:
         raise UntrainableRows(
             f"the column of texts {name!r} is not in the training data{did_you_mean(name, rows.columns)}"
@@ -110,7 +126,7 @@ def _documents(rows: pd.DataFrame, recipe: Recipe, cls: type) -> tuple[Estimator
 
 
 # Every other class learns from a table.
-FAMILIES: dict[type, Callable[[pd.DataFrame, Recipe, type], tuple[Estimator, Schema]]] = {SARIMAX: _time_series}
+FAMILIES: dict[type, Callable[[Prepared, Recipe, type], tuple[Estimator, Schema]]] = {SARIMAX: _time_series}
 
 
 def _no_target(rows: pd.DataFrame, options: Options, class_name: str) -> str:

@@ -1,6 +1,7 @@
 """Stored rows → the rows and columns to train on: transformed, selected, without gaps and repeats."""
 
 import logging
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -13,6 +14,14 @@ from server.tables.transform import Transform
 logger = logging.getLogger(__name__)
 # Few enough to be choices; the raw columns of a transform are described for forms.
 MOST_CHOICES = 50
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The rows and columns to train on; `timestamps` is the column of them, if any, before rows were left out."""
+
+    rows: pd.DataFrame
+    timestamps: pd.Series | None = None
 
 
 def raw_columns(rows: pd.DataFrame) -> tuple[Column, ...]:
@@ -33,7 +42,7 @@ def prepare(
     endpoint: str,
     transform: Transform | None = None,
     text_col: str | None = None,
-) -> pd.DataFrame:
+) -> Prepared:
     """The rows and columns to train on; of texts, the text and the target.
 
     Raises:
@@ -55,4 +64,4 @@ def prepare(
             f"no rows are left of {len(rows)} after dropna and drop_duplicates; "
             "exclude columns with many missing cells, or set dropna=false"
         )
-    return prepared
+    return Prepared(prepared, selected.get(options.index_col))

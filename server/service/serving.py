@@ -103,12 +103,14 @@ class ModelCache:
         text_col: str | None = None,
         transform: str | None = None,
         folder: Path = Path(),
+        index_col: str | None = None,
     ) -> None:
         self._store = store
         self._target = target
         self._text_col = text_col
         self._transform = transform
         self._folder = folder
+        self._index_col = index_col
         self._loading = threading.Lock()
         self._model: ServedModel | None = None
         self._failure: tuple[Signature, str] | None = None
@@ -173,7 +175,9 @@ class ModelCache:
         return ServedModel(estimator, schema, signature, facts, facts.get("transform"), raw, self._folder)
 
     def _renamed(self, schema: Schema) -> Schema:
-        """A vectorizer does not say what its column of texts is called; the configuration does."""
+        """The column of texts, and that of timestamps, as the configuration calls them; a model need not know."""
+        if self._index_col is not None and schema.index is not None:
+            return replace(schema, index=replace(schema.index, name=self._index_col))
         if self._text_col is None or len(schema.features) != 1:
             return schema
         return replace(schema, features=(replace(schema.features[0], name=self._text_col),))

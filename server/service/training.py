@@ -53,7 +53,8 @@ def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCac
     kwargs = config.url[endpoint].kwargs
     transform = kwargs.data.transform if kwargs.data else None
     text_col = getattr(kwargs.model, "text_col", None)
-    return ModelCache(store.model, kwargs.model.target_col, text_col, transform, config.folder)
+    index_col = getattr(kwargs.model, "index_col", None) or (kwargs.data.index_col if kwargs.data else None)
+    return ModelCache(store.model, kwargs.model.target_col, text_col, transform, config.folder, index_col)
 
 
 def current_recipe(
@@ -124,7 +125,7 @@ def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
     prepared = prepare(rows, recipe.options, task.endpoint, transform, recipe.text_col)
     fitted = fit(prepared, recipe, allowed)
     facts = _facts(task, recipe, fitted) | {
-        "rows": len(prepared),
+        "rows": len(prepared.rows),
         "data_version": data_version,
         "seconds": round(time.monotonic() - started, 3),
     }
@@ -133,7 +134,7 @@ def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
         facts |= {"transform": transform.text, "transform_digest": transform.digest(), "raw": raw}
     store.stage_model(task.run, fitted.estimator.save, facts)
     store.publish(task.run, change if task.given else None)
-    logger.info("%s: trained %s on %d rows", task.endpoint, fitted.estimator.class_name, len(prepared))
+    logger.info("%s: trained %s on %d rows", task.endpoint, fitted.estimator.class_name, len(prepared.rows))
     return fitted.answer
 
 

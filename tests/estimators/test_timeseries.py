@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.tsa.arima.model import ARIMA
 from statsmodels.tsa.statespace import sarimax as statespace
 
 from server.errors import BadRequest, InvalidParameter, InvalidRows, ModelUnreadable, UntrainableRows
@@ -60,6 +61,24 @@ def test_the_parameters_are_those_of_statsmodels(fitted, expected):
     assert attributes["aic"] == pytest.approx(expected.aic)
     assert attributes["freq"] == "QE-DEC"
     assert "SARIMAX Results" in attributes["summary"]
+
+
+def test_the_summary_tells_all_but_the_time_of_the_day(fitted):
+    own = str(fitted.results.summary())
+    told = fitted.attributes()["summary"]
+    words = set(own.split()) - set(told.split())
+    assert {"Date:", "Time:"} <= words
+    assert not words & {"AIC", "BIC", "HQIC", "Sample:", "Covariance", "opg"}
+    assert len(own.splitlines()) - len(told.splitlines()) == 2
+
+
+@pytest.mark.filterwarnings("always::RuntimeWarning")
+def test_a_constant_series_is_described_without_warnings(recwarn):
+    rows = pd.DataFrame(index=pd.date_range("2000-01-01", periods=40, freq="D"))
+    estimator = TimeSeriesEstimator.create({"order": (1, 1, 1)})
+    estimator.fit(rows, np.full(40, 3.0))
+    assert "nan" in estimator.attributes()["summary"]
+    assert not recwarn.list
 
 
 def test_predictions_within_the_training_are_statsmodels_own(fitted, expected, inflation):
@@ -224,13 +243,42 @@ def test_parameters_mean_what_they_mean_to_statsmodels(inflation, params):
         ({"freq": "quarterly"}, "one of pandas' frequencies"),
         ({"simple_differencing": True}, "must be false"),
         ({"trend_offset": 1.5}, "whole number"),
-        pytest.param({"freq": "0D"}, "freq", marks=pytest.mark.xfail(reason="BUG 10: passes, and fails in training")),
-        pytest.param({"freq": "-1D"}, "freq", marks=pytest.mark.xfail(reason="BUG 10: passes")),
+        ({"seasonal_order": (0, 0, 0, 1)}, "period s of at least 2"),
+        ({"freq": "0D"}, "'freq' of SARIMAX must lead from one timestamp to a later one, not '0D'"),
+        ({"freq": "-1D"}, "to a later one"),
+        ({"freq": "99999999999999999999D"}, "one of pandas' frequencies"),
+        ({"order": (31, 0, 0)}, "31 terms to estimate; 30 are allowed"),
+        ({"order": (9, 0, 9), "seasonal_order": (9, 0, 9, 2)}, "36 terms"),
+        ({"trend": [1] * 31}, "32 terms"),
+        ({"order": (1, 0, 10**9)}, "terms"),
+        ({"order": (1, 10**9, 0)}, "states; 120 are allowed"),
+        ({"order": (1, 0, 0), "seasonal_order": (0, 1, 1, 168)}, "a model of 337 states"),
+        ({"order": ([0] * 120 + [1], 0, 0)}, "a model of 121 states"),
     ],
 )
 def test_wrong_parameters_are_named(params, words):
     with pytest.raises(InvalidParameter, match=words):
         TimeSeriesEstimator.create(params)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"order": (0, 0, 0)},
+        {"order": (2, 1, 3)},
+        {"order": ([1, 0, 1, 0], 0, [0, 1])},
+        {"order": (1, 1, 1), "seasonal_order": (1, 1, 1, 12)},
+        {"order": (0, 1, 0), "seasonal_order": ([0, 1], 1, [1, 0], 4)},
+        {"order": (0, 0, 0), "mle_regression": False},
+        {"order": (0, 0, 0), "mle_regression": False, "time_varying_regression": True},
+        {"order": (1, 1, 0), "mle_regression": False, "time_varying_regression": True},
+    ],
+)
+def test_the_states_are_counted_as_statsmodels_does(inflation, params):
+    assert (
+        SARIMAX(**params).states(exogenous=1)
+        == statespace.SARIMAX(inflation["R"], inflation[["Dp"]], **params).k_states
+    )
 
 
 def test_a_constant_exogenous_column(inflation):
@@ -266,9 +314,7 @@ def test_a_foreign_model_tells_its_columns_and_parameters(inflation):
     assert schema.target.name == "R"
 
 
-@pytest.mark.xfail(reason="BUG 12: the frequency that statsmodels found out is not looked at")
 def test_a_foreign_model_whose_frequency_statsmodels_found_out(inflation):
-    # BUG 12
     rows = inflation.set_axis(pd.DatetimeIndex(inflation.index.to_numpy(), name="index"))
     assert rows.index.freq is None
     own = foreign(rows)
@@ -280,11 +326,20 @@ def test_a_foreign_model_without_timestamps_is_refused(inflation):
         TimeSeriesEstimator.of(foreign(inflation.reset_index(drop=True)))
 
 
-@pytest.mark.xfail(reason="BUG 14: its predictions are differences, and are answered as values")
 def test_a_foreign_model_of_differences_is_refused(inflation):
-    # BUG 14
-    with pytest.raises(ModelUnreadable):
+    with pytest.raises(ModelUnreadable, match="predictions are differences, not values"):
         TimeSeriesEstimator.of(foreign(inflation, order=(1, 1, 0), simple_differencing=True))
+
+
+def test_a_foreign_model_of_periods_is_refused(inflation):
+    with pytest.raises(ModelUnreadable, match="fitted on periods"):
+        TimeSeriesEstimator.of(foreign(inflation.to_period()))
+
+
+def test_another_time_series_model_of_statsmodels_is_refused(inflation, tmp_path):
+    joblib.dump(ARIMA(inflation["R"], order=(1, 0, 0)).fit(), tmp_path / "model.pkl")
+    with pytest.raises(ModelUnreadable, match="ARIMAResultsWrapper is not served; .* SARIMAX is"):
+        load_estimator(tmp_path / "model.pkl")
 
 
 @pytest.mark.xfail(reason="BUG 11: an AttributeError, which stops the start of the server")

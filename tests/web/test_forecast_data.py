@@ -51,11 +51,42 @@ def test_timestamps_of_every_kind(trained_on, index, following, freq):
     assert answers[0].json == pytest.approx(plain.forecast(1, exog=[[0.5]]).tolist(), rel=1e-4)
 
 
-@pytest.mark.xfail(reason="BUG 8: numbers of fewer than ten digits are read otherwise as text")
-def test_epoch_milliseconds_of_1970_are_the_same_by_every_door(trained_on):
-    # BUG 8
-    client, _ = trained_on(walk(range(0, 40 * 86400000, 86400000)))
-    assert client.get(f"{URL}?index=345600000&Dp=1").json == client.post(URL, json=[{"index": 345600000, "Dp": 1}]).json
+@pytest.mark.parametrize(
+    ("index", "moments"),
+    [
+        (range(0, 40 * 86400000, 86400000), [345600000, "345600000", "1970-01-05"]),
+        (range(1972, 2012), [1980, "1980", "1980-01-01"]),
+        (pd.date_range("1972-01-01", periods=40, freq="YS").strftime("%Y-%m-%d"), [1980, "1980", "1980-01-01"]),
+    ],
+    ids=["epoch of 1970", "years", "text"],
+)
+def test_a_short_number_is_the_same_moment_by_every_door(trained_on, index, moments):
+    client, _ = trained_on(walk(list(index)))
+    answers = [client.post(URL, json=[{"index": moment, "Dp": 1}]) for moment in moments]
+    answers += [client.get(URL, query_string={"index": moment, "Dp": 1}) for moment in moments]
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert len({str(answer.json) for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("freq", ["D", "MS", "QS"])
+def test_local_times_with_offsets_are_told_to_come_without(trained_on, freq):
+    local = pd.date_range("2022-01-01", periods=200, freq=freq, tz="Europe/Berlin")
+    client, answer = trained_on(walk([moment.isoformat() for moment in local]))
+    assert_problem(answer, 400, "in UTC they lie at 22:00 and 23:00", "without zone or offset")
+    rows = walk([moment.tz_localize(None).isoformat() for moment in local]).to_dict("records")
+    assert client.post(f"{URL}?_action=train", json=rows).status_code == 200
+
+
+def test_local_hours_with_offsets_are_a_series(trained_on):
+    local = pd.date_range("2022-03-20", periods=400, freq="h", tz="Europe/Berlin")
+    client, answer = trained_on(walk([moment.isoformat() for moment in local]))
+    assert answer.status_code == 200
+    following = local[-1] + pd.Timedelta(hours=1)
+    answers = [
+        client.post(URL, json=[{"index": moment.isoformat(), "Dp": 1}])
+        for moment in (following, following.tz_convert("UTC"))
+    ]
+    assert answers[0].json == answers[1].json
 
 
 def test_training_rows_in_any_order(trained_on, inflation):
@@ -75,12 +106,19 @@ def test_rows_that_dropna_leaves_out_are_missing_observations(trained_on, inflat
     assert client.post(URL, json=[NEXT]).json == pytest.approx(expected.forecast(1, exog=[[0.01]]).tolist(), rel=1e-3)
 
 
-@pytest.mark.xfail(reason="BUG 9: the frequency is looked for after dropna has torn the gap")
 @pytest.mark.parametrize("column", ["R", "Dp"])
 def test_a_missing_cell_does_not_hide_the_frequency(trained_on, inflation, column):
-    # BUG 9
     rows = inflation.assign(**{column: inflation[column].where(inflation.index != 20)})
-    assert trained_on(rows)[1].status_code == 200
+    client, answer = trained_on(rows)
+    assert answer.status_code == 200
+    attributes, params = (client.get(f"{URL}?_params").json[name] for name in ("attrs", "params"))
+    assert (attributes["freq"], attributes["nobs"]) == ("QE-DEC", 107)
+    assert params["params"] == {"order": [1, 0, 0]}
+    assert client.post(f"{URL}?_action=score").json["score"] == pytest.approx(answer.json["score"])
+
+
+def test_a_remark_below_the_table_is_left_out(trained_on, inflation):
+    assert trained_on(pd.concat([inflation, pd.DataFrame({"index": ["Source: statsmodels"]})]))[1].status_code == 200
 
 
 def test_without_dropna_a_missing_exogenous_value_is_told(trained_on, inflation):
@@ -168,9 +206,7 @@ def test_results_without_timestamps_are_not_ready_and_say_so(brought, inflation)
     assert client.get(URL).status_code == 200
 
 
-@pytest.mark.xfail(reason="BUG 13: the name of an index without one is always 'index'")
 def test_the_configuration_names_the_timestamps_of_results_that_do_not(brought, inflation):
-    # BUG 13
     indexed = inflation.set_index(pd.DatetimeIndex(inflation["index"], freq="QE").rename(None))
     client = brought(statespace.SARIMAX(indexed["R"], indexed[["Dp"]]).fit(disp=False), index_col="quarter")
     assert client.post(URL, json=[{"quarter": "1999-03-31", "Dp": 0.01}]).status_code == 200
@@ -184,9 +220,9 @@ def test_results_that_lack_their_data_do_not_stop_the_start(brought, inflation):
     assert_problem(brought(results).post(URL, json=[NEXT]), 503)
 
 
-@pytest.mark.xfail(reason="BUG 35: the name of the column is not escaped")
 def test_the_pointer_of_a_wrong_row_escapes_the_columns_name(trained_on, inflation):
-    # BUG 35
-    client, _ = trained_on(inflation.rename(columns={"index": "when/at"}), index_col="when/at")
-    document = assert_problem(client.get(f"{URL}?when/at=1999-03-30&Dp=0.1"), 400, "is no step of the series")
+    client, _ = trained_on(inflation.rename(columns={"index": "when/at", "Dp": "D/p"}), index_col="when/at")
+    document = assert_problem(client.post(URL, json=[{"when/at": "1999-03-31", "D/p": None}]), 400, "exogenous value")
+    assert document["errors"][0]["pointer"] == "/0/D~1p"
+    document = assert_problem(client.get(f"{URL}?when/at=1999-03-30&D/p=0.1"), 400, "is no step of the series")
     assert document["errors"][0]["pointer"] == "/0/when~1at"
