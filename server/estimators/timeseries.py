@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from server.schema import Column, Kind, Schema, pointer
 logger = logging.getLogger(__name__)
 RESULTS = ("SARIMAXResultsWrapper", "SARIMAXResults")
 FITTED = ("aic", "aicc", "bic", "hqic", "llf", "mae", "mse", "sse", "nobs")
+CLOCK = ("Date:", "Time:")
 PER_PARAMETER = ("params", "bse", "zvalues", "pvalues")
 
 
@@ -211,12 +213,29 @@ class TimeSeriesEstimator(Estimator):
         """What statsmodels estimated: values, standard errors and p-values by parameter, criteria, and its summary."""
         results = self.results
         names = list(results.param_names)
-        learned: dict[str, Any] = {
-            name: dict(zip(names, plain(np.asarray(getattr(results, name))), strict=True)) for name in PER_PARAMETER
-        }
-        learned |= {name: plain(getattr(results, name)) for name in FITTED}
         converged = (getattr(results, "mle_retvals", None) or {}).get("converged")
-        return learned | {"freq": self.timeline.freq, "converged": plain(converged), "summary": str(results.summary())}
+        # A constant series leaves nothing to divide by; the answer is NaN, which needs no warning.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            learned: dict[str, Any] = {
+                name: dict(zip(names, plain(np.asarray(getattr(results, name))), strict=True)) for name in PER_PARAMETER
+            }
+            learned |= {name: plain(getattr(results, name)) for name in FITTED}
+            learned["summary"] = self._summary
+        return learned | {"freq": self.timeline.freq, "converged": plain(converged)}
+
+    @cached_property
+    def _summary(self) -> str:
+        """statsmodels' summary without the date and time at which it is made: they tell nothing of the fit."""
+        summary = self.results.summary()
+        top = summary.tables[0]
+        # Each row has two labels with their values; what stood below moves up on the left.
+        left = [(label.data, value.data) for label, value, *_ in top if label.data not in CLOCK]
+        left += [("", "")] * (len(top) - len(left))
+        for row, (label, value) in zip(top, left, strict=True):
+            row[0].data, row[1].data = label, value
+        while not any(str(cell.data).strip() for cell in top[-1]):
+            top.pop()
+        return str(summary)
 
 
 def _index_of(results: Any) -> pd.Index:

@@ -63,6 +63,24 @@ def test_the_parameters_are_those_of_statsmodels(fitted, expected):
     assert "SARIMAX Results" in attributes["summary"]
 
 
+def test_the_summary_tells_all_but_the_time_of_the_day(fitted):
+    own = str(fitted.results.summary())
+    told = fitted.attributes()["summary"]
+    words = set(own.split()) - set(told.split())
+    assert {"Date:", "Time:"} <= words
+    assert not words & {"AIC", "BIC", "HQIC", "Sample:", "Covariance", "opg"}
+    assert len(own.splitlines()) - len(told.splitlines()) == 2
+
+
+def test_a_constant_series_is_described_without_warnings(recwarn):
+    rows = pd.DataFrame(index=pd.date_range("2000-01-01", periods=40, freq="D"))
+    estimator = TimeSeriesEstimator.create({"order": (1, 1, 1)})
+    estimator.fit(rows, np.full(40, 3.0))
+    recwarn.clear()
+    assert "nan" in estimator.attributes()["summary"]
+    assert not recwarn.list
+
+
 def test_predictions_within_the_training_are_statsmodels_own(fitted, expected, inflation):
     np.testing.assert_allclose(fitted.predict(inflation[["Dp"]]), expected.predict())
 
