@@ -42,7 +42,13 @@ class Timeline:
         if freq is None:
             reason = _summer_time(ordered) or f"{_irregular(ordered)}; give one with params: {{freq: …}}"
             raise UntrainableRows(f"no frequency fits the timestamps{reason}")
-        if len(ordered) and _steps_between(ordered[0], ordered[-1], freq) > max(MOST_STEPS, 10 * len(ordered)):
+        try:
+            far = len(ordered) > 0 and _steps_between(ordered[0], ordered[-1], freq) > max(
+                MOST_STEPS, 10 * len(ordered)
+            )
+        except (ValueError, OverflowError) as error:
+            raise UntrainableRows(f"the steps of the frequency {freq!r} are longer than the calendar") from error
+        if far:
             raise UntrainableRows(f"the timestamps are too far apart for the frequency {freq!r}")
         index = pd.date_range(ordered[0], ordered[-1], freq=freq, name=moments.name, unit="us")
         odd = ordered[~ordered.isin(index)]
@@ -60,8 +66,10 @@ class Timeline:
         assert freq is not None
         return str(freq.freqstr)
 
-    def positions(self, moments: pd.DatetimeIndex) -> np.ndarray:
+    def positions(self, moments: pd.DatetimeIndex, ahead: int = MOST_STEPS) -> np.ndarray:
         """The step of each timestamp, counted from 0 at the first of the training; shape (n_rows,).
+
+        `ahead` is how many steps may follow the training, if these are fewer than MOST_STEPS.
 
         Raises:
             InvalidRows: a timestamp stands twice, lies before the training, beside the frequency, or too far ahead.
@@ -70,8 +78,11 @@ class Timeline:
         self._refuse(
             moments, moments < self.index[0], f"lies before the training data, which begin {_shown(self.index[0])}"
         )
-        far = [_steps_between(self.index[-1], moment, self.freq) > MOST_STEPS for moment in moments]
-        self._refuse(moments, np.array(far), f"lies more than {MOST_STEPS} steps after the training data")
+        ahead = min(ahead, MOST_STEPS)
+        far = [_steps_between(self.index[-1], moment, self.freq) > ahead for moment in moments]
+        self._refuse(
+            moments, np.array(far), f"lies more than {ahead} steps after the training data, too far for this model"
+        )
         steps = self.index.append(self.after(moments.max())).get_indexer(moments)
         near = (
             f"is no step of the series, which has one value for each {self.freq} ({_shown(self.index[-1])} is the last)"

@@ -21,6 +21,9 @@ from server.schema import Column, Kind, Schema, pointer
 logger = logging.getLogger(__name__)
 RESULTS = ("SARIMAXResultsWrapper", "SARIMAXResults")
 FITTED = ("aic", "aicc", "bic", "hqic", "llf", "mae", "mse", "sse", "nobs")
+# statsmodels keeps a covariance of states for each step: about 140 bytes for each of its cells in a training, 30 in a
+# forecast, and 190 in the model file.
+MOST_CELLS = 10_000_000
 CLOCK = ("Date:", "Time:")
 PER_PARAMETER = ("params", "bse", "zvalues", "pvalues")
 
@@ -100,6 +103,7 @@ class TimeSeriesEstimator(Estimator):
         timeline = Timeline.spanning(pd.DatetimeIndex(features.index), self.specification.freq)
         observed = pd.Series(target.astype(np.float64), index=features.index, name="target").reindex(timeline.index)
         exogenous = self._exogenous(features, observed)
+        self._refuse_size(len(timeline.index), len(features.columns))
         # 40 MB and more than a second that only time series need.
         from statsmodels.tsa.statespace import sarimax as statespace
 
@@ -113,6 +117,15 @@ class TimeSeriesEstimator(Estimator):
             raise UntrainableRows(f"SARIMAX cannot be trained on these rows: {error}") from error
         for message in {str(warning.message) for warning in told}:
             logger.warning("SARIMAX: %s", message)
+
+    def _refuse_size(self, steps: int, exogenous: int) -> None:
+        states = self.specification.states(exogenous)
+        most = _most_steps(states)
+        if steps > most:
+            raise UntrainableRows(
+                f"{steps} steps are too many for a model of {states} states, which learns from {most} at most; "
+                "give fewer rows, a coarser frequency, or a shorter season"
+            )
 
     def _exogenous(self, features: pd.DataFrame, observed: pd.Series) -> pd.DataFrame | None:
         """The exogenous values on the timeline. Where nothing was observed they do not matter, but must be numbers."""
@@ -136,14 +149,15 @@ class TimeSeriesEstimator(Estimator):
         Exogenous values given for a trained timestamp take the place of those of the training.
 
         Raises:
-            InvalidRows: a timestamp stands twice, lies before the training or beside the frequency, an
-                exogenous value is missing, or a step between training and forecast has no exogenous values.
+            InvalidRows: a timestamp stands twice, lies before the training, beside the frequency or farther
+                ahead than this model can be asked for, an exogenous value is missing, or a step between
+                training and forecast has no exogenous values.
         """
         timeline = self.timeline
         if not len(features):
             return np.empty(0)
         moments = pd.DatetimeIndex(features.index)
-        steps = timeline.positions(moments)
+        steps = timeline.positions(moments, _most_steps(self.results.model.k_states))
         self._check_values(features)
         ahead = int(steps.max()) - len(timeline.index) + 1
         exogenous = None
@@ -241,3 +255,7 @@ class TimeSeriesEstimator(Estimator):
 def _index_of(results: Any) -> pd.Index:
     """The index of the series with its frequency, which `data.row_labels` lacks where statsmodels found it out."""
     return results.model._index
+
+
+def _most_steps(states: int) -> int:
+    return MOST_CELLS // max(states, 1) ** 2

@@ -58,8 +58,21 @@ def _parameter_problems(cls: type, params: dict[str, Any], path: str) -> list[Pr
         except BadRequest as error:
             problems.append(Problem(f"{path}.{name}", error.detail))
     if not problems:
+        checked = check_parameters(cls, params)
         try:
-            build(cls, check_parameters(cls, params))
+            build(cls, checked)
         except BadRequest as error:
-            problems.append(Problem(path, error.detail))
+            problems.append(Problem(_blamed(cls, checked, path), error.detail))
     return problems
+
+
+def _blamed(cls: type, params: dict[str, Any], path: str) -> str:
+    """The path of the one parameter without which the others would do; that of all where there is no such one."""
+    culprits = []
+    for name in params:
+        try:
+            build(cls, {other: value for other, value in params.items() if other != name})
+        except BadRequest:
+            continue
+        culprits.append(name)
+    return f"{path}.{culprits[0]}" if len(culprits) == 1 else path

@@ -278,7 +278,9 @@ class Endpoint:
 
     def _warn_of_unknown_columns(self, recipe: Recipe) -> None:
         columns = self._store.data.columns()
-        if columns:
+        source = self.entry.kwargs.data
+        # What a transform makes of the columns is seen, and told, in the training.
+        if columns and not (source and source.transform):
             rows = pd.DataFrame(columns=[column.name for column in columns])
             for option, names in unknown_columns(rows, recipe.options.to_dict()).items():
                 logger.warning("%s: %s names columns that the data does not have: %s", self.name, option, names)

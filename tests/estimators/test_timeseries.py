@@ -72,11 +72,11 @@ def test_the_summary_tells_all_but_the_time_of_the_day(fitted):
     assert len(own.splitlines()) - len(told.splitlines()) == 2
 
 
-@pytest.mark.filterwarnings("always::RuntimeWarning")
 def test_a_constant_series_is_described_without_warnings(recwarn):
     rows = pd.DataFrame(index=pd.date_range("2000-01-01", periods=40, freq="D"))
     estimator = TimeSeriesEstimator.create({"order": (1, 1, 1)})
     estimator.fit(rows, np.full(40, 3.0))
+    recwarn.clear()
     assert "nan" in estimator.attributes()["summary"]
     assert not recwarn.list
 
@@ -168,7 +168,12 @@ def test_rows_that_are_no_series_are_refused(inflation, change, words):
 
 @pytest.mark.parametrize(
     ("freq", "words"),
-    [("MS", "107 timestamps do not lie on the frequency 'MS', the first is 1972-06-30"), ("s", "too far apart")],
+    [
+        ("MS", "107 timestamps do not lie on the frequency 'MS', the first is 1972-06-30"),
+        ("s", "too far apart"),
+        ("1000000YE", "the steps of the frequency '1000000YE' are longer than the calendar"),
+        ("9999999999D", "longer than the calendar"),
+    ],
 )
 def test_a_frequency_that_does_not_fit_is_refused(inflation, freq, words):
     with pytest.raises(UntrainableRows, match=words):
@@ -204,6 +209,21 @@ def test_a_far_future_is_refused_before_it_costs_time():
     estimator = fit(series(pd.date_range("2001-01-01", periods=30, freq="h"))[["R"]], order=(1, 0, 0))
     with pytest.raises(InvalidRows, match="more than 100000 steps after"):
         estimator.predict(pd.DataFrame(index=pd.DatetimeIndex(["2101-01-01"])))
+
+
+def test_how_far_a_forecast_reaches_depends_on_the_size_of_the_model():
+    rows = series(pd.date_range("2001-01-01", periods=60, freq="h"))[["R"]]
+    estimator = fit(rows, order=(1, 0, 0), seasonal_order=(1, 0, 0, 24))
+    reached = rows.index[-1] + pd.Timedelta(hours=16_000)
+    with pytest.raises(InvalidRows, match="more than 16000 steps after the training data, too far for this model"):
+        estimator.predict(pd.DataFrame(index=[reached + pd.Timedelta(hours=1)]))
+    assert np.isfinite(estimator.predict(pd.DataFrame(index=[rows.index[-1] + pd.Timedelta(hours=100)]))).all()
+
+
+def test_how_many_steps_are_learned_depends_on_the_size_of_the_model():
+    rows = series(pd.date_range("2001-01-01", periods=700, freq="D"))[["R"]]
+    with pytest.raises(UntrainableRows, match="700 steps are too many for a model of 120 states, .* from 694 at most"):
+        fit(rows, order=(1, 0, 0), seasonal_order=(1, 0, 0, 119))
 
 
 def test_other_exogenous_values_within_the_training_take_the_place_of_the_trained(fitted, inflation):

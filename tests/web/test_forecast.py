@@ -195,8 +195,11 @@ def test_a_wrong_parameter_is_refused_at_once(client, unchanged_forecast, query,
     [
         ({"ordr": [1, 0, 0]}, "params.ordr"),
         ({"trend": "up"}, "params.trend"),
-        pytest.param({"order": [1, 0]}, "params.order", marks=pytest.mark.xfail(reason="BUG 26: told at params")),
-        pytest.param({"freq": "Q1"}, "params.freq", marks=pytest.mark.xfail(reason="BUG 26: told at params")),
+        ({"order": [1, 0]}, "params.order"),
+        ({"freq": "Q1"}, "params.freq"),
+        ({"order": [1, 0, 0], "trend": "c", "seasonal_order": [1, 1, 1, 365]}, "params.seasonal_order"),
+        ({"time_varying_regression": True, "mle_regression": True}, "params.time_varying_regression"),
+        ({"order": [1, 0], "freq": "Q1"}, "params"),
     ],
 )
 def test_a_wrong_parameter_stops_the_start(make_client, params, path):

@@ -249,6 +249,14 @@ def test_a_transform_that_needs_the_target_is_refused_where_there_is_none(make_c
     assert client.post(f"{URL}?_action=score", json=[POINT | {"y": 1}]).json == {"score": 1.0}
 
 
+@pytest.mark.parametrize(("transform", "warned"), [("data.assign(area=data.X1 * data.X2)", False), (None, True)])
+def test_an_option_may_name_a_column_that_the_transform_makes(make_client, caplog, transform, warned):
+    client = make_client(circles(transform))
+    caplog.clear()
+    assert client.put(f"{URL}?include=area").status_code == 200
+    assert ("include names columns that the data does not have: ['area']" in caplog.text) == warned
+
+
 def test_a_transform_may_make_the_target(make_client):
     entry = circles(
         "data.assign(inner=np.hypot(data.X1, data.X2) < 0.7, X1=data.X1 ** 2, X2=data.X2 ** 2)",
