@@ -43,6 +43,16 @@ def test_every_picture_of_the_model_appears(server, visit, name):
     assert page.locator(".pictures .note").count() == 0
 
 
+@pytest.mark.parametrize(("width", "shapes"), [(1280, ["wide"]), (375, [None])])
+def test_a_picture_that_is_alone_is_as_wide_as_the_page_allows(server, visit, width, shapes):
+    page = visit(f"{server.url}/forecast#model", width=width)
+    page.wait_for_function("document.querySelector('.pictures img').naturalWidth > 0")
+    shown = "all => all.map((one) => new URL(one.currentSrc).searchParams.get('_shape'))"
+    assert page.locator(".pictures img").evaluate_all(shown) == shapes
+    card, row = (page.locator(place).bounding_box()["width"] for place in (".pictures figure", "#model"))
+    assert card == row
+
+
 @pytest.mark.parametrize("name", DATA)
 def test_a_file_of_rows_is_answered(server, visit, tmp_path, name):
     rows = pd.read_csv(ROOT / "data" / f"{DATA[name]}.csv", dtype="str", keep_default_na=False).tail(7)
