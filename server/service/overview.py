@@ -71,8 +71,9 @@ class Overview:
 class Details:
     """Everything that the page of an endpoint shows, beside its overview.
 
-    `inputs` are the columns of a row to predict, `example` is such a row; `answers` names the columns of its
-    answer. `stored_problem` says why there is no summary of the stored rows.
+    `inputs` are the columns of a row to predict, `example` is such a row; `days` names those of its columns whose
+    timestamps are dates, `answers` the columns of its answer. `stored_problem` says why there is no summary of
+    the stored rows.
     """
 
     overview: Overview
@@ -82,6 +83,7 @@ class Details:
     stale: list[str] = field(default_factory=list)
     inputs: tuple[Column, ...] = ()
     example: dict[str, Any] = field(default_factory=dict)
+    days: frozenset[str] = frozenset()
     answers: tuple[str, ...] = ()
     has_probabilities: bool = False
     pictures: tuple[str, ...] = ()
@@ -128,6 +130,7 @@ def details(endpoint: Endpoint) -> Details:
         stale=endpoint.stale_reasons(served),
         inputs=served.inputs,
         example=example,
+        days=_days(served, stored.sample),
         answers=_answer_columns(endpoint, served, example, "values"),
         has_probabilities=bool(chances),
         pictures=endpoint.pictures.names(),
@@ -171,6 +174,19 @@ def _next_step(served: ServedModel) -> dict[str, Any]:
     following = estimator.timeline.index.shift(1)[-1]
     exogenous = {column.name: _middle(column) for column in served.schema.features}
     return {index.name: following.to_pydatetime(), **exogenous}
+
+
+def _days(served: ServedModel, sample: pd.DataFrame) -> frozenset[str]:
+    """The columns with timestamps at midnight only, as far as the model or else the first stored rows tell."""
+    if isinstance(served.estimator, TimeSeriesEstimator):
+        index = served.schema.index
+        return frozenset({index.name} if index and served.estimator.timeline.in_days else ())
+    moments = {
+        column.name: pd.to_datetime(pd.Series(column.categories or sample.get(column.name, ()))).dropna()
+        for column in served.inputs
+        if column.kind is Kind.DATETIME
+    }
+    return frozenset(name for name, known in moments.items() if len(known) and (known == known.dt.normalize()).all())
 
 
 def _middle(column: Column) -> Any:
