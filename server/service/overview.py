@@ -10,6 +10,7 @@ import pandas as pd
 
 from server.errors import FirstTrainingFailed, NotReady, ServerError
 from server.estimators.base import ModelKind
+from server.estimators.documents import DocumentEstimator
 from server.estimators.timeseries import TimeSeriesEstimator
 from server.schema import Column, Kind
 from server.service.endpoint import Endpoint
@@ -51,7 +52,8 @@ class State(StrEnum):
 class Overview:
     """An endpoint at a glance; None is what its model does not tell.
 
-    `columns` counts those that a row to predict has, `rows` those it was trained on.
+    `columns` counts those that a row to predict has, `rows` those it was trained on; `texts` says that such a
+    row is a text.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Overview:
     kind: ModelKind | None = None
     target: str | None = None
     columns: int | None = None
+    texts: bool = False
     score: float | None = None
     score_name: str | None = None
     trained: datetime | None = None
@@ -104,6 +107,7 @@ def overview(endpoint: Endpoint) -> Overview:
         kind=served.estimator.kind,
         target=served.schema.target.name if served.schema.target else None,
         columns=len(served.inputs),
+        texts=isinstance(served.estimator, DocumentEstimator),
         score=served.facts.get("score"),
         score_name=served.estimator.score_name,
         trained=datetime.fromisoformat(trained) if trained else None,

@@ -134,7 +134,7 @@ def test_a_forecast_is_asked_for_the_next_step(make_client):
     model = {"class": "SARIMAX", "index_col": "index", "target_col": "R", "params": {"order": [1, 1, 0]}}
     client = make_client(ml(data="$YAMLPATH/data/inflation.csv", model=model))
     page = page_of(client)
-    assert "Forecasts R from" in page.text
+    assert "Forecasts R from its past and 1 column with SARIMAX" in page.text
     assert (page.controls["index"][0]["type"], page.controls["index"][0]["chosen"]) == ("date", "1999-03-31")
     assert page.controls["index_col"][0]["chosen"] == "index"
     (value,) = client.get("/m", query_string=page.facts["example"]).json
@@ -146,6 +146,7 @@ def test_a_forecast_by_the_hour_is_asked_for_date_and_time(make_client, table):
     model = {"class": "SARIMAX", "index_col": "hour", "target_col": "y", "params": {"order": [1, 0, 0]}}
     client = make_client(ml(data=table(frame), model=model))
     page = page_of(client)
+    assert "Forecasts y from its past with SARIMAX" in page.text
     control = page.controls["hour"][0]
     assert (control["type"], control["chosen"]) == ("datetime-local", "2026-01-02T00:00:00")
     assert client.get("/m", query_string=page.facts["example"]).status_code == 200
@@ -155,7 +156,7 @@ def test_a_text_endpoint_is_asked_by_its_own_argument(make_client):
     kwargs = {"data": "$YAMLPATH/data/reviews.csv", "labels": {0: "Negative", 1: "Positive"}, "query": "words"}
     client = make_client({"m": {"pattern": "/m", "handler": "TextHandler", "kwargs": kwargs}})
     page = page_of(client)
-    assert "Predicts label from 1 column with MultinomialNB" in page.text
+    assert "Predicts label from text with MultinomialNB" in page.text
     assert page.controls["words"][0]["tag"] == "textarea"
     assert page.facts["text"] == {"column": "text", "labels": {"0": "Negative", "1": "Positive"}}
     assert client.get("/m", query_string=page.facts["example"]).json["prediction"] in ("Negative", "Positive")
