@@ -39,7 +39,7 @@ USUAL_CLASSES: Mapping[ModelKind, tuple[str, ...]] = {
 
 
 class State(StrEnum):
-    """Whether an endpoint answers."""
+    """Whether an endpoint answers; beside a training, the model before does, if there is one."""
 
     TRAINED = "trained"
     TRAINING = "training"
@@ -148,7 +148,11 @@ def _state(endpoint: Endpoint) -> tuple[State, str | None]:
         failed = State.FAILED if isinstance(error, FirstTrainingFailed) else State.NOT_READY
         # Who looks at an endpoint knows its name.
         return State.TRAINING if error.retry_after else failed, error.detail.removeprefix(f"{endpoint.name}: ")
-    return State.TRAINED if endpoint.readiness.served_or_none() else State.NO_MODEL, None
+    if endpoint.readiness.served_or_none() is None:
+        return State.NO_MODEL, None
+    if endpoint.readiness.retrains():
+        return State.TRAINING, "a training is running; until it is over, the model before answers"
+    return State.TRAINED, None
 
 
 def _recipe(endpoint: Endpoint) -> Recipe | None:

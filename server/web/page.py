@@ -67,6 +67,7 @@ def _facts(endpoint: Endpoint, known: Details, form: list[Field], url: str) -> d
     return {
         "url": url,
         "state": known.overview.state,
+        "hasModel": known.overview.kind is not None,
         "answers": known.answers,
         "hasProbabilities": known.has_probabilities,
         "target": known.overview.target,
