@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
 
-WIDTH, HEIGHT = 4.8, 3.4  # inches; letters of 9 points stay readable at 340 pixels, the width of a phone
-ACCENT, OPPOSITE, MUTED, INK, PALE = "#0d6efd", "#d55e00", "#8a939b", "#343a40", "#e9ecef"
+# Inches. In the usual width, letters of 9 points stay readable at 340 pixels, the width of a phone.
+WIDTHS = {"usual": 4.8, "wide": 9.6}
+HEIGHT = 3.4
+# The accent is that of the pages.
+ACCENT, OPPOSITE, MUTED, INK, PALE = "#3651c9", "#d55e00", "#8a939b", "#343a40", "#e9ecef"
 # Told apart by colour-blind people, too: Okabe and Ito, Color Universal Design (2008), with the accent for its blue.
 PALETTE = (ACCENT, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 STYLE: dict[Any, Any] = {
@@ -72,8 +75,11 @@ class Drawing:
     height: float = HEIGHT
 
 
-def svg(title: str, drawing: Drawing) -> bytes:
-    """The picture as an SVG document, the same bytes each time; safe to call from many threads."""
+def svg(title: str, drawing: Drawing, shape: str = "usual") -> bytes:
+    """The picture as an SVG document, the same bytes each time; safe to call from many threads.
+
+    `shape` is one of WIDTHS.
+    """
     # 26 MB and a second that a worker which only predicts never needs.
     import matplotlib
     from matplotlib.figure import Figure
@@ -84,7 +90,7 @@ def svg(title: str, drawing: Drawing) -> bytes:
         warnings.simplefilter("ignore")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
-        figure = Figure(figsize=(WIDTH, drawing.height))
+        figure = Figure(figsize=(WIDTHS[shape], drawing.height))
         figure.suptitle(title, x=0.02, horizontalalignment="left", fontsize=11, fontweight="bold")
         figure.supxlabel(drawing.note, x=0.02, horizontalalignment="left", fontsize=7.5, color=MUTED)
         drawing.paint(figure.add_subplot())

@@ -7,7 +7,7 @@ import pandas as pd
 
 from server.errors import BadRequest
 from server.estimators.base import Estimator
-from server.estimators.drawing import ACCENT, INK, MUTED, Drawing, drawable
+from server.estimators.drawing import ACCENT, MUTED, OPPOSITE, Drawing, drawable
 from server.estimators.timeseries import TimeSeriesEstimator
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def forecast(estimator: Estimator, features: pd.DataFrame, target: np.ndarray | 
         note += "; exogenous columns stay at their last values"
 
     def paint(axes: "Axes") -> None:
-        observed = axes.plot(moments, outlook["observed"], color=INK, linewidth=1.3)[0]
-        predicted = axes.plot(moments, outlook["predicted"], color=ACCENT, linewidth=1.3, alpha=0.8)[0]
+        observed = axes.plot(moments, outlook["observed"], color=ACCENT, linewidth=1.3)[0]
+        predicted = axes.plot(moments, outlook["predicted"], color=OPPOSITE, linewidth=1.3, alpha=0.8)[0]
         lower, upper = (outlook[name].to_numpy()[-ahead:] for name in ("lower", "upper"))
-        interval = axes.fill_between(future, lower, upper, color=ACCENT, alpha=0.18, linewidth=0)
+        interval = axes.fill_between(future, lower, upper, color=OPPOSITE, alpha=0.18, linewidth=0)
         axes.axvline(moments[-ahead - 1], color=MUTED, linestyle="--", linewidth=1)
         labels = ["observed", "predicted", "95 % interval"]
         axes.legend([observed, predicted, interval], labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)

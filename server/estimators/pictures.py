@@ -8,7 +8,7 @@ import pandas as pd
 
 from server.errors import InvalidParameter, did_you_mean
 from server.estimators.base import Estimator, ModelKind
-from server.estimators.drawing import Drawing, svg
+from server.estimators.drawing import WIDTHS, Drawing, svg
 from server.estimators.forecast_picture import forecast
 from server.estimators.learned_pictures import coefficients, feature_importances, has_terms, terms
 from server.estimators.prediction_pictures import clusters, components, confusion_matrix, prediction_error, roc_curve
@@ -72,7 +72,9 @@ def picture_names(estimator: Estimator, has_target: bool) -> tuple[str, ...]:
     )
 
 
-def draw(estimator: Estimator, name: str, features: pd.DataFrame, target: np.ndarray | None) -> bytes:
+def draw(
+    estimator: Estimator, name: str, features: pd.DataFrame, target: np.ndarray | None, shape: str = "usual"
+) -> bytes:
     """A picture as an SVG document.
 
     Args:
@@ -80,14 +82,17 @@ def draw(estimator: Estimator, name: str, features: pd.DataFrame, target: np.nda
         name: one of `picture_names`.
         features: what `Schema.parse_features` returns, at least one row.
         target: the true values of these rows, shape (n_rows,).
+        shape: "usual", or "wide" for twice the width at the same height.
 
     Raises:
-        InvalidParameter: the model has no such picture.
+        InvalidParameter: the model has no such picture, or pictures no such shape.
         BadRequest: it cannot be drawn from these rows.
     """
+    if shape not in WIDTHS:
+        raise InvalidParameter(f"unknown _shape {shape!r}; known: {', '.join(WIDTHS)}")
     names = picture_names(estimator, target is not None)
     if name not in names:
         listing = f"it has {', '.join(names)}" if names else "it has none"
         raise InvalidParameter(f"{estimator.class_name} has no picture {name!r}{did_you_mean(name, names)}; {listing}")
     picture = next(entry for entry in PICTURES if entry.name == name)
-    return svg(picture.title, picture.draw(estimator, features, target))
+    return svg(picture.title, picture.draw(estimator, features, target), shape)

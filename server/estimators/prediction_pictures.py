@@ -37,7 +37,7 @@ def confusion_matrix(estimator: Estimator, features: pd.DataFrame, target: np.nd
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axes.pcolormesh(shares, cmap=shades(), vmin=0, vmax=1, edgecolors="white", linewidth=1.5)
         for (row, column), count in np.ndenumerate(counts):
-            colour = "white" if shares[row, column] > 0.8 else INK if count else MUTED
+            colour = "white" if shares[row, column] > 0.65 else INK if count else MUTED
             axes.text(column + 0.5, row + 0.5, str(count), ha="center", va="center", color=colour, size=_size(counts))
         axes.set_xticks(np.arange(len(names)) + 0.5, names)
         if len("".join(names)) > 32:

@@ -100,6 +100,12 @@ class TabularEstimator(Estimator):
         if not hasattr(self.model, "predict_proba"):
             raise BadRequest(f"{self.class_name} has no probabilities; use _output=values or _output=records")
         values = self._call("predict_proba", features)
+        # One array for each output, or one list of classes for each.
+        if isinstance(values, list) or any(np.ndim(label) for label in getattr(self.estimator, "classes_", ())):
+            raise BadRequest(
+                f"{self.class_name} predicts several columns, and _output=proba tells the probabilities of one; "
+                "use _output=values or _output=records"
+            )
         labels = getattr(self.estimator, "classes_", range(values.shape[1]))
         return pd.DataFrame(values, columns=[str(label) for label in labels])
 

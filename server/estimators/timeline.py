@@ -66,6 +66,12 @@ class Timeline:
         assert freq is not None
         return str(freq.freqstr)
 
+    @property
+    def in_days(self) -> bool:
+        """Whether every step begins a day, the next one too: quarters, months, days."""
+        steps = self.index.union(self.index.shift(1))
+        return bool((steps == steps.normalize()).all())
+
     def positions(self, moments: pd.DatetimeIndex, ahead: int = MOST_STEPS) -> np.ndarray:
         """The step of each timestamp, counted from 0 at the first of the training; shape (n_rows,).
 

@@ -206,7 +206,7 @@ FOR_FUNCTIONS: dict[Kind, Callable[[pd.Series], pd.Series]] = {
 
 def _stored_integers(cells: pd.Series) -> pd.Series:
     if pd.api.types.is_integer_dtype(cells.dtype):
-        return cells.astype("Int64")
+        return cells.astype("Int64").reset_index(drop=True)
     whole = [_whole(cell) for cell in cells]
     blank = _is_blank(cells)
     _refuse(

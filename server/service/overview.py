@@ -10,6 +10,7 @@ import pandas as pd
 
 from server.errors import FirstTrainingFailed, NotReady, ServerError
 from server.estimators.base import ModelKind
+from server.estimators.documents import DocumentEstimator
 from server.estimators.timeseries import TimeSeriesEstimator
 from server.schema import Column, Kind
 from server.service.endpoint import Endpoint
@@ -38,7 +39,7 @@ USUAL_CLASSES: Mapping[ModelKind, tuple[str, ...]] = {
 
 
 class State(StrEnum):
-    """Whether an endpoint answers."""
+    """Whether an endpoint answers; beside a training, the model before does, if there is one."""
 
     TRAINED = "trained"
     TRAINING = "training"
@@ -51,7 +52,8 @@ class State(StrEnum):
 class Overview:
     """An endpoint at a glance; None is what its model does not tell.
 
-    `columns` counts those that a row to predict has, `rows` those it was trained on.
+    `columns` counts those that a row to predict has, `rows` those it was trained on; `texts` says that such a
+    row is a text.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Overview:
     kind: ModelKind | None = None
     target: str | None = None
     columns: int | None = None
+    texts: bool = False
     score: float | None = None
     score_name: str | None = None
     trained: datetime | None = None
@@ -71,8 +74,9 @@ class Overview:
 class Details:
     """Everything that the page of an endpoint shows, beside its overview.
 
-    `inputs` are the columns of a row to predict, `example` is such a row; `answers` names the columns of its
-    answer. `stored_problem` says why there is no summary of the stored rows.
+    `inputs` are the columns of a row to predict, `example` is such a row; `days` names those of its columns whose
+    timestamps are dates, `answers` the columns of its answer. `stored_problem` says why there is no summary of
+    the stored rows.
     """
 
     overview: Overview
@@ -82,6 +86,7 @@ class Details:
     stale: list[str] = field(default_factory=list)
     inputs: tuple[Column, ...] = ()
     example: dict[str, Any] = field(default_factory=dict)
+    days: frozenset[str] = frozenset()
     answers: tuple[str, ...] = ()
     has_probabilities: bool = False
     pictures: tuple[str, ...] = ()
@@ -102,6 +107,7 @@ def overview(endpoint: Endpoint) -> Overview:
         kind=served.estimator.kind,
         target=served.schema.target.name if served.schema.target else None,
         columns=len(served.inputs),
+        texts=isinstance(served.estimator, DocumentEstimator),
         score=served.facts.get("score"),
         score_name=served.estimator.score_name,
         trained=datetime.fromisoformat(trained) if trained else None,
@@ -128,6 +134,7 @@ def details(endpoint: Endpoint) -> Details:
         stale=endpoint.stale_reasons(served),
         inputs=served.inputs,
         example=example,
+        days=_days(served, stored.sample),
         answers=_answer_columns(endpoint, served, example, "values"),
         has_probabilities=bool(chances),
         pictures=endpoint.pictures.names(),
@@ -141,7 +148,11 @@ def _state(endpoint: Endpoint) -> tuple[State, str | None]:
         failed = State.FAILED if isinstance(error, FirstTrainingFailed) else State.NOT_READY
         # Who looks at an endpoint knows its name.
         return State.TRAINING if error.retry_after else failed, error.detail.removeprefix(f"{endpoint.name}: ")
-    return State.TRAINED if endpoint.readiness.served_or_none() else State.NO_MODEL, None
+    if endpoint.readiness.served_or_none() is None:
+        return State.NO_MODEL, None
+    if endpoint.readiness.retrains():
+        return State.TRAINING, "a training is running; until it is over, the model before answers"
+    return State.TRAINED, None
 
 
 def _recipe(endpoint: Endpoint) -> Recipe | None:
@@ -171,6 +182,19 @@ def _next_step(served: ServedModel) -> dict[str, Any]:
     following = estimator.timeline.index.shift(1)[-1]
     exogenous = {column.name: _middle(column) for column in served.schema.features}
     return {index.name: following.to_pydatetime(), **exogenous}
+
+
+def _days(served: ServedModel, sample: pd.DataFrame) -> frozenset[str]:
+    """The columns with timestamps at midnight only, as far as the model or else the first stored rows tell."""
+    if isinstance(served.estimator, TimeSeriesEstimator):
+        index = served.schema.index
+        return frozenset({index.name} if index and served.estimator.timeline.in_days else ())
+    moments = {
+        column.name: pd.to_datetime(pd.Series(column.categories or sample.get(column.name, ()))).dropna()
+        for column in served.inputs
+        if column.kind is Kind.DATETIME
+    }
+    return frozenset(name for name, known in moments.items() if len(known) and (known == known.dt.normalize()).all())
 
 
 def _middle(column: Column) -> Any:

@@ -54,7 +54,7 @@ class Pictures:
         self._prepared = prepared
         self._drawing = threading.Lock()
         self._state: tuple[object, ...] = ()
-        self._drawn: dict[str, bytes] = {}
+        self._drawn: dict[tuple[str, str], bytes] = {}
 
     def names(self) -> tuple[str, ...]:
         """The pictures that can be had; none without a model, or where the stored rows lack one of its columns."""
@@ -69,12 +69,12 @@ class Pictures:
         has_target = subject.target is not None and (made or subject.target in stored)
         return picture_names(subject.served.estimator, has_target)
 
-    def drawn(self, name: str) -> bytes:
-        """A picture as an SVG document.
+    def drawn(self, name: str, shape: str = "usual") -> bytes:
+        """A picture as an SVG document, in a shape that `estimators.pictures.draw` knows.
 
         Raises:
             ModelMissing, NotReady: there is no model that could be drawn.
-            BadRequest: there are no rows, they do not fit, or the model has no such picture.
+            BadRequest: there are no rows, they do not fit, or there is no such picture or shape.
         """
         with self._drawing:
             subject = self._subject()
@@ -82,18 +82,19 @@ class Pictures:
             state = (subject.served.signature, version, subject.recipe, subject.target)
             if state != self._state:
                 self._state, self._drawn = state, {}
-            if name not in self._drawn:
-                # Names that a model does not have raise, so that these stay few.
-                self._drawn[name] = self._draw(name, subject, self._store.data.read(version))
-            return self._drawn[name]
+            if (name, shape) not in self._drawn:
+                # Names that a model does not have raise, and unknown shapes, so that these stay few.
+                self._drawn[name, shape] = self._draw(name, shape, subject, self._store.data.read(version))
+            return self._drawn[name, shape]
 
-    def _draw(self, name: str, subject: Subject, rows: pd.DataFrame) -> bytes:
+    def _draw(self, name: str, shape: str, subject: Subject, rows: pd.DataFrame) -> bytes:
         if rows.empty:
             raise BadRequest("there are no rows to draw from: append training data, or post some with _action=train")
         prepared = self._prepared(rows, subject.served)
         if subject.target not in prepared.columns:
             _refuse_comparison(name, subject)
-        return draw(subject.served.estimator, name, *_parsed(sample(prepared, subject.target), subject))
+        features, target = _parsed(sample(prepared, subject.target), subject)
+        return draw(subject.served.estimator, name, features, target, shape)
 
 
 def sample(rows: pd.DataFrame, target: str | None) -> pd.DataFrame:

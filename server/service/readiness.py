@@ -92,6 +92,13 @@ class Readiness:
         if name in LATER:
             raise NotReady(f"{self._name}: {name}: {LATER[name]}")
 
+    def retrains(self) -> bool:
+        """Whether a training runs while a model serves.
+
+        Asking could turn a first training away, which does not wait; where there is a model, none is needed.
+        """
+        return self._store.model.signature() is not None and self._store.training.is_held()
+
     def served_or_none(self) -> ServedModel | None:
         """The serving model; None also when it cannot be read."""
         try:

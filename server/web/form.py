@@ -1,6 +1,6 @@
 """The form of a prediction: one field for each column that the model takes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,10 @@ NUMERIC = frozenset({Kind.INTEGER, Kind.NUMBER})
 
 @dataclass(frozen=True)
 class Field:
-    """One field; `control` is number, select, datetime-local, text or textarea, `value` what stands in it at first."""
+    """One field; `value` is what stands in it at first.
+
+    `control` is number, select, date, datetime-local, text or textarea.
+    """
 
     name: str
     control: str
@@ -23,13 +26,15 @@ class Field:
     choices: tuple[str, ...] = ()
 
 
-def fields(columns: tuple[Column, ...], example: Mapping[str, Any]) -> list[Field]:
-    """The fields for the columns, filled with the example's cells."""
-    return [_field(column, example.get(column.name)) for column in columns]
+def fields(columns: tuple[Column, ...], example: Mapping[str, Any], days: Collection[str] = ()) -> list[Field]:
+    """The fields for the columns, filled with the example's cells; those named in `days` hold dates."""
+    return [_field(column, example.get(column.name), column.name in days) for column in columns]
 
 
-def _field(column: Column, cell: Any) -> Field:
+def _field(column: Column, cell: Any, is_day: bool) -> Field:
     value = _text(cell)
+    if is_day:
+        return Field(column.name, "date", value.removesuffix("T00:00:00"))
     if column.kind is Kind.DATETIME or isinstance(cell, datetime):
         return Field(column.name, "datetime-local", value)
     choices = (

@@ -148,8 +148,9 @@ class MLHandlerResource(Resource):
         return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=path.name)
 
     def _picture(self, data: RequestData) -> Response:
-        data.check_options(VIEWS)
-        return picture_response(request, self.endpoint_.pictures.drawn(data.option("_picture") or ""))
+        data.check_options({*VIEWS, "_shape"})
+        drawn = self.endpoint_.pictures.drawn(data.option("_picture") or "", data.option("_shape") or "usual")
+        return picture_response(request, drawn)
 
 
 def _one(name: str, values: list[str]) -> str:

@@ -56,7 +56,7 @@ def endpoint_page(endpoint: Endpoint) -> Response:
 
 def _form(endpoint: Endpoint, known: Details) -> list[Field]:
     """The fields of one row; of a TextHandler the one argument that it takes."""
-    form = fields(known.inputs, known.example)
+    form = fields(known.inputs, known.example, known.days)
     if isinstance(endpoint, TextEndpoint) and len(form) == 1:
         return [replace(form[0], name=endpoint.query, control="textarea")]
     return form
@@ -67,6 +67,7 @@ def _facts(endpoint: Endpoint, known: Details, form: list[Field], url: str) -> d
     return {
         "url": url,
         "state": known.overview.state,
+        "hasModel": known.overview.kind is not None,
         "answers": known.answers,
         "hasProbabilities": known.has_probabilities,
         "target": known.overview.target,

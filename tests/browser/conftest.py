@@ -139,3 +139,10 @@ def answer(page: Page) -> str:
     page.click("#predict-form button[type=submit]")
     page.wait_for_selector("#answer .answer-value, #answer .pairs")
     return page.inner_text("#answer")
+
+
+def say(page: Page) -> str:
+    """What the page says of a change that it made, which has the focus then."""
+    page.wait_for_selector("#announcement:not([hidden])")
+    assert page.evaluate("document.activeElement.id") == "announcement"
+    return page.inner_text("#announcement")

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import requests
 
-from tests.browser.conftest import answer, tab
+from tests.browser.conftest import answer, say, tab
 from tests.conftest import ROOT, titanic_endpoint
 from tests.live.conftest import LiveServer
 
@@ -17,12 +17,6 @@ def titanic_page(make_live, visit):
     """The page of an endpoint of its own."""
     live = make_live({"titanic": titanic_endpoint()})
     return live, visit(f"{live.url}/titanic", allowed={400, 409})
-
-
-def say(page):
-    page.wait_for_selector("#announcement:not([hidden])")
-    assert page.evaluate("document.activeElement.id") == "announcement"
-    return page.inner_text("#announcement")
 
 
 def test_rows_are_added_and_counted(titanic_page, tmp_path):

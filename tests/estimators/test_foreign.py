@@ -13,12 +13,14 @@ from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from server.estimators.foreign import schema_of
 from server.estimators.loading import load_estimator
 from server.estimators.tabular import TabularEstimator
+from tests.web.conftest import assert_problem
 
 ROWS = pd.DataFrame(
     {
@@ -129,6 +131,18 @@ def test_probabilities_and_records_of_a_foreign_model(serve):
     client, _ = serve(model)
     assert set(answers(client, rows, "?_output=proba")[0]) == {"small", "large"}
     assert answers(client, rows[:1], "?_output=records")[0] == {**rows.iloc[0].to_dict(), "y": "small"}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [RandomForestClassifier(5), MultiOutputClassifier(LogisticRegression()), ClassifierChain(LogisticRegression())],
+    ids=lambda model: type(model).__name__,
+)
+def test_probabilities_of_several_outputs_are_refused(serve, model):
+    client, _ = serve(model.fit(NUMBERS, np.column_stack([CODES, 1 - CODES])))
+    assert len(answers(client, NUMBERS)[0]) == 2
+    response = client.post("/mine?_output=proba", json=NUMBERS.to_dict("records"))
+    assert_problem(response, 400, f"{type(model).__name__} predicts several columns", "_output=values")
 
 
 def test_a_foreign_model_is_scored_and_described(serve):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -78,6 +79,14 @@ def test_a_lock_is_free_after_an_error(tmp_path):
     with pytest.raises(ValueError), lock.held():
         raise ValueError
     assert not lock.is_held()
+
+
+def test_those_who_ask_for_a_lock_do_not_see_one_another(tmp_path):
+    lock = Lock(tmp_path / "a.lock")
+    with lock.held():
+        assert lock.is_held()
+    with ThreadPoolExecutor(8) as pool:
+        assert not any(pool.map(lambda _: lock.is_held(), range(2000)))
 
 
 def test_asking_whether_a_lock_is_held_makes_nothing(tmp_path):

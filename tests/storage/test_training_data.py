@@ -53,6 +53,12 @@ def test_appended_rows_come_after_those_before(data):
     assert reopened(data).read()["n"].tolist() == [1, 2, 3, 4]
 
 
+def test_rows_are_appended_whatever_their_labels(data):
+    data.append(ROWS)
+    data.append(ROWS.set_axis([7, 0]))
+    assert data.read().to_dict("list") == pd.concat([ROWS, ROWS]).to_dict("list")
+
+
 @pytest.mark.parametrize(
     ("column", "cell", "words"),
     [

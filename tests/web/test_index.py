@@ -6,7 +6,8 @@ import time
 import pytest
 
 from server.errors import ConfigError
-from tests.conftest import titanic_endpoint
+from server.storage.endpoint_store import EndpointStore
+from tests.conftest import ROW, titanic_endpoint
 from tests.web.conftest import assert_problem
 from tests.web.reading import Page
 
@@ -63,6 +64,19 @@ def test_a_trained_endpoint_says_what_it_predicts_how_well_and_since_when(client
     assert entry["score_name"] == "accuracy"
     assert entry["trained"].endswith("+00:00")
     assert entry["reason"] is None
+
+
+def test_a_training_is_told_while_the_model_before_it_answers(client, tmp_path):
+    with EndpointStore(tmp_path / "models" / "titanic").training.held():
+        entry = entries(client)["titanic"]
+        assert (entry["state"], entry["class"]) == ("training", "LogisticRegression")
+        for url in ("/", "/titanic"):
+            assert (
+                "A training is running; until it is over, the model before answers." in Page(client.get(url).text).text
+            )
+        assert Page(client.get("/titanic").text).facts["hasModel"]
+        assert client.get("/titanic", query_string=ROW).json == [0]
+    assert entries(client)["titanic"]["state"] == "trained"
 
 
 def test_what_cannot_answer_says_why(many):

@@ -81,6 +81,22 @@ def test_a_column_of_dates_has_a_field_for_dates_and_one_of_truth_values_a_choic
     assert client.get("/m", query_string=page.facts["example"]).status_code == 200
 
 
+@pytest.mark.parametrize("transform", [None, "data.assign(day=data.day.dt.dayofyear)"])
+def test_a_column_whose_timestamps_are_all_at_midnight_has_a_field_for_a_date(make_client, tmp_path, transform):
+    frame = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=12, unit="s"), "y": range(12)})
+    frame.to_parquet(tmp_path / "rows.parquet")
+    source = {"url": "rows.parquet", "transform": transform}
+    client = make_client(ml(data=source, model={"class": "Ridge", "target_col": "y"}))
+    page = page_of(client)
+    assert (page.controls["day"][0]["type"], page.facts["example"]) == ("date", {"day": "2026-01-01"})
+    assert client.get("/m", query_string=page.facts["example"]).status_code == 200
+    assert client.delete("/m?_cache").status_code == 200
+    page = page_of(client)
+    assert (page.controls["day"][0]["type"], page.facts["example"]["day"]) == (
+        ("datetime-local", "") if transform else ("date", "2026-01-01")
+    )
+
+
 def test_the_example_is_the_fullest_of_the_first_rows(make_client, table):
     frame = pd.DataFrame({"a": [None, 2.5, 3.5, 1.0], "c": ["x", "y", "x", "y"], "y": [1, 2, 3, 4]})
     client = make_client(ml(data=table(frame), model={"class": "Ridge", "target_col": "y"}))
@@ -118,18 +134,29 @@ def test_a_forecast_is_asked_for_the_next_step(make_client):
     model = {"class": "SARIMAX", "index_col": "index", "target_col": "R", "params": {"order": [1, 1, 0]}}
     client = make_client(ml(data="$YAMLPATH/data/inflation.csv", model=model))
     page = page_of(client)
-    assert "Forecasts R from" in page.text
-    assert page.controls["index"][0]["type"] == "datetime-local"
+    assert "Forecasts R from its past and 1 column with SARIMAX" in page.text
+    assert (page.controls["index"][0]["type"], page.controls["index"][0]["chosen"]) == ("date", "1999-03-31")
     assert page.controls["index_col"][0]["chosen"] == "index"
     (value,) = client.get("/m", query_string=page.facts["example"]).json
     assert isinstance(value, float)
+
+
+def test_a_forecast_by_the_hour_is_asked_for_date_and_time(make_client, table):
+    frame = pd.DataFrame({"hour": pd.date_range("2026-01-01", periods=24, freq="h"), "y": [1.0, 3.0, 2.0, 5.0] * 6})
+    model = {"class": "SARIMAX", "index_col": "hour", "target_col": "y", "params": {"order": [1, 0, 0]}}
+    client = make_client(ml(data=table(frame), model=model))
+    page = page_of(client)
+    assert "Forecasts y from its past with SARIMAX" in page.text
+    control = page.controls["hour"][0]
+    assert (control["type"], control["chosen"]) == ("datetime-local", "2026-01-02T00:00:00")
+    assert client.get("/m", query_string=page.facts["example"]).status_code == 200
 
 
 def test_a_text_endpoint_is_asked_by_its_own_argument(make_client):
     kwargs = {"data": "$YAMLPATH/data/reviews.csv", "labels": {0: "Negative", 1: "Positive"}, "query": "words"}
     client = make_client({"m": {"pattern": "/m", "handler": "TextHandler", "kwargs": kwargs}})
     page = page_of(client)
-    assert "Predicts label from 1 column with MultinomialNB" in page.text
+    assert "Predicts label from text with MultinomialNB" in page.text
     assert page.controls["words"][0]["tag"] == "textarea"
     assert page.facts["text"] == {"column": "text", "labels": {"0": "Negative", "1": "Positive"}}
     assert client.get("/m", query_string=page.facts["example"]).json["prediction"] in ("Negative", "Positive")

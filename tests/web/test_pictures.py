@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.web.conftest import URL, assert_problem
+from tests.web.reading import Page
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -35,6 +36,24 @@ def test_a_picture_that_has_not_changed_is_not_sent_again(client):
 )
 def test_a_picture_that_the_model_does_not_have_is_refused_with_those_it_has(reader, name, words):
     assert_problem(reader.get(f"{URL}?_picture={name}"), 400, f"LogisticRegression has no picture {name!r}", words)
+
+
+def test_a_picture_comes_in_its_usual_shape_or_twice_as_wide(reader):
+    usual, named, wide = (
+        ElementTree.fromstring(reader.get(f"{URL}?_picture=roc_curve{shape}").data).attrib
+        for shape in ("", "&_shape=usual", "&_shape=wide")
+    )
+    assert usual == named
+    assert [float(shape["width"].removesuffix("pt")) for shape in (usual, wide)] == pytest.approx([345.6, 691.2])
+    assert wide["height"] == usual["height"]
+    assert_problem(reader.get(f"{URL}?_picture=roc_curve&_shape=square"), 400, "unknown _shape 'square'", "usual, wide")
+
+
+def test_pictures_have_the_colour_of_the_pages(reader):
+    page = Page(reader.get(URL).text)
+    with reader.get(next(url for url in page.resources if url.endswith("page.css"))) as answer:
+        light = answer.text.partition("--accent: ")[2].partition(";")[0]
+    assert f"stroke: {light}" in reader.get(f"{URL}?_picture=roc_curve").text
 
 
 def test_an_option_beside_it_is_refused_with_the_nearest(reader):

@@ -22,7 +22,8 @@ function start() {
   findAll(".pictures img").forEach((picture) => picture.addEventListener("error", () => explain(picture), { once: true }));
   startTabs();
   sayWhatHappened();
-  if (facts.state === "training") waitForTheModel();
+  // A page that can be used is not taken away from who uses it.
+  if (facts.state === "training" && !facts.hasModel) waitForTheModel();
 }
 
 function startTabs() {
@@ -71,14 +72,14 @@ async function explain(picture) {
   if (!answer.ok) picture.replaceWith(problemNote(await problemOf(answer)));
 }
 
-/** Ask for this page until it tells another state, then show it. */
+/** Ask for this page until the first training is over, then show it. */
 function waitForTheModel() {
   setTimeout(async () => {
     try {
       const answer = await send(makeCall("GET", url));
       const page = new DOMParser().parseFromString(await answer.blob.text(), "text/html");
-      const now = JSON.parse(find("#facts", page).textContent).state;
-      if (now !== facts.state) {
+      const now = JSON.parse(find("#facts", page).textContent);
+      if (now.hasModel || now.state !== facts.state) {
         location.reload();
         return;
       }

@@ -12,7 +12,7 @@ const LONG_ANSWER = 24;
 // Fields are named by users, and a form's named fields hide its own properties: the pane is asked instead.
 export function startPredicting(pane, facts, url) {
   const columns = () => findAll("[data-column]", pane);
-  const show = () => showCall("predict", "Predict this row", callFor(url, rowOf(columns())));
+  const show = () => showCall("predict", facts.text ? "Classify this text" : "Predict this row", callFor(url, rowOf(columns())));
   pane.addEventListener("input", show);
   pane.addEventListener("reset", () => setTimeout(() => {
     clearErrors(columns());
