@@ -1,19 +1,26 @@
 """Documents: one column of text, a vectorizer that turns it into numbers, and a scikit-learn class."""
 
 from collections.abc import Mapping
+from operator import methodcaller
 from typing import Any, Self
 
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
 
 from server.errors import InvalidParameter, ModelUnreadable
+from server.estimators.base import ModelKind
+from server.estimators.catalogue import kind_of_model
 from server.estimators.foreign import target_of
 from server.estimators.parameters import build, check_parameters
 from server.estimators.tabular import TabularEstimator, is_model
 from server.schema import Column, Kind, Schema
 
 TEXT_COL = "text"
+# A class that is not made as scikit-learn's are does not say what it is; the configuration that names it does.
+CLASSIFYING = (ModelKind.CLASSIFIER, ModelKind.OTHER)
 
 
 class DocumentEstimator(TabularEstimator):
@@ -25,9 +32,17 @@ class DocumentEstimator(TabularEstimator):
 
     @classmethod
     def from_texts(cls, model_class: type, params: Mapping[str, Any], vectorizer_params: Mapping[str, Any]) -> Self:
-        """An unfitted TF-IDF vectorizer and estimator."""
+        """An unfitted TF-IDF vectorizer and classifier.
+
+        Raises:
+            InvalidParameter: the parameters do not fit, or make no classifier of the class.
+        """
         vectorizer = build(TfidfVectorizer, check_vectorizer(vectorizer_params))
-        return cls(Pipeline([("vectorizer", vectorizer), ("estimator", build(model_class, params))]))
+        estimator = build(model_class, params)
+        kind = kind_of_model(estimator)
+        if kind not in CLASSIFYING:
+            raise InvalidParameter(f"{model_class.__name__} is a {kind} with these parameters; texts need a classifier")
+        return cls(_pipeline(vectorizer, estimator, dense=not _takes_sparse(estimator)))
 
     def schema(self, target: str | None) -> Schema:
         return Schema((Column(TEXT_COL, Kind.TEXT),), target_of(self.model, target))
@@ -63,7 +78,23 @@ def with_vectorizer(vectorizer: Any, model: Any) -> Pipeline:
     made, taken = len(getattr(vectorizer, "vocabulary_", ())), getattr(model, "n_features_in_", None)
     if made and taken is not None and made != taken:
         raise ModelUnreadable(f"the vectorizer makes {made} features and the model takes {taken}: they are no pair")
-    return Pipeline([("vectorizer", vectorizer), ("estimator", model)])
+    return _pipeline(vectorizer, model)
+
+
+def _pipeline(vectorizer: Any, estimator: Any, dense: bool = False) -> Pipeline:
+    """Both parts, and between them what makes an array of a vectorizer's sparse matrix."""
+    # joblib loads it in an environment without this server: scikit-learn around Python's own operator.
+    step = FunctionTransformer(methodcaller("toarray"), accept_sparse=True, feature_names_out="one-to-one")
+    between = [("dense", step)] if dense else []
+    return Pipeline([("vectorizer", vectorizer), *between, ("estimator", estimator)])
+
+
+def _takes_sparse(estimator: Any) -> bool:
+    try:
+        return bool(get_tags(estimator).input_tags.sparse)
+    except (AttributeError, TypeError, ValueError):
+        # It does not say; every class takes an array.
+        return False
 
 
 def _is_vectorizer(step: object) -> bool:

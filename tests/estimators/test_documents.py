@@ -1,12 +1,16 @@
 """Classifiers of texts: a vectorizer and a class behind the interface, trained here or pickled elsewhere."""
 
+import subprocess
+import sys
+
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import MultinomialNB
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -84,6 +88,26 @@ def test_a_wrong_parameter_of_the_vectorizer_is_named(params, words):
 def test_lists_of_yaml_are_the_tuples_of_scikit_learn():
     params = check_vectorizer({"ngram_range": [1, 2], "stop_words": ["a"], "min_df": 2})
     assert params == {"ngram_range": (1, 2), "stop_words": ["a"], "min_df": 2}
+
+
+def test_what_takes_arrays_only_gets_them_and_is_loaded_without_this_server(tmp_path):
+    vectorized = TfidfVectorizer().fit_transform(TEXTS).toarray()
+    own = GaussianNB().fit(vectorized, LABELS)
+    fitted(GaussianNB).save(tmp_path / "model.pkl")
+    script = (
+        f"import joblib, sys; m = joblib.load({str(tmp_path / 'model.pkl')!r}); print(m.predict({TEXTS!r}).tolist())"
+    )
+    script += "; assert not [name for name in sys.modules if name.startswith('server')]"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(own.predict(vectorized).tolist())
+    assert fitted(GaussianNB).predict(FEATURES).tolist() == own.predict(vectorized).tolist()
+
+
+def test_what_is_a_classifier_by_its_parameters_only():
+    search = {"estimator": {"class": "LogisticRegression"}, "param_grid": {"C": [1, 2]}, "cv": 2}
+    assert set(fitted(GridSearchCV, search).predict(FEATURES)) == {0, 1}
+    with pytest.raises(InvalidParameter, match="GridSearchCV is a regressor with these parameters"):
+        fitted(GridSearchCV, search | {"estimator": {"class": "Ridge"}})
 
 
 # Pickles that somebody else made.

@@ -7,8 +7,9 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.naive_bayes import MultinomialNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 
 from server.errors import ConfigError
 from tests.conftest import ROOT
@@ -262,18 +263,19 @@ def test_without_probabilities_there_is_no_confidence(make_texts):
     assert client.get(URL, query_string={"query": QUERY}).json == {"prediction": "Negative", "confidence": None}
 
 
-@pytest.mark.xfail(reason="BUG 15: any class is taken")
-@pytest.mark.parametrize("name", ["PCA", "LinearRegression", "SARIMAX", "KMeans"])
+@pytest.mark.parametrize("name", ["PCA", "LinearRegression", "SARIMAX", "KMeans", "CategoricalNB"])
 def test_a_class_that_is_no_classifier_is_refused(client, name):
-    # BUG 15
     assert_problem(client.put(f"{URL}?class={name}"), 400, name)
 
 
-@pytest.mark.xfail(reason="BUG 15: it takes no sparse features")
-def test_a_classifier_that_needs_dense_features(client):
-    # BUG 15
-    client.put(f"{URL}?class=GaussianNB")
-    assert client.post(f"{URL}?_action=retrain").status_code == 200
+@pytest.mark.parametrize("model_class", [GaussianNB, LinearDiscriminantAnalysis])
+def test_a_classifier_that_needs_dense_features(client, reviews, model_class):
+    client.put(f"{URL}?class={model_class.__name__}")
+    rows = reviews.head(200)
+    trained = client.post(f"{URL}?_action=train", json=rows.to_dict("records"))
+    vectorized = TfidfVectorizer().fit_transform(rows["text"]).toarray()
+    own = model_class().fit(vectorized, rows["label"])
+    assert trained.json == {"score": own.score(vectorized, rows["label"])}
 
 
 @pytest.mark.parametrize(
@@ -287,9 +289,8 @@ def test_a_classifier_that_needs_dense_features(client):
         ({"query": "_query"}, "query"),
         ({"labels": ["Negative", "Positive"]}, "labels"),
         ({"backend": "transformers"}, "backend"),
-        pytest.param(
-            {"model": {"class": "SARIMAX"}}, "model.class", marks=pytest.mark.xfail(reason="BUG 15: any class is taken")
-        ),
+        ({"model": {"class": "SARIMAX"}}, "model.class"),
+        ({"model": {"class": "Ridge"}}, "model.class"),
     ],
 )
 def test_a_mistake_stops_the_start_with_its_path(make_client, kwargs, path):
