@@ -14,8 +14,9 @@ from server.errors import InvalidParameter, ModelUnreadable
 from server.estimators.base import ModelKind
 from server.estimators.catalogue import kind_of_model
 from server.estimators.foreign import target_of
-from server.estimators.parameters import build, check_parameters
+from server.estimators.parameters import build
 from server.estimators.tabular import TabularEstimator, is_model
+from server.estimators.vectorizer import check_vectorizer
 from server.schema import Column, Kind, Schema
 
 TEXT_COL = "text"
@@ -49,20 +50,6 @@ class DocumentEstimator(TabularEstimator):
 
     def _taken(self, features: pd.DataFrame) -> Any:
         return features.iloc[:, 0].fillna("").astype(str)
-
-
-def check_vectorizer(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of TfidfVectorizer in plain values of the right types.
-
-    Raises:
-        InvalidParameter: it has no such parameter, or not with this value.
-    """
-    # scikit-learn demands a tuple here, and YAML and JSON have lists.
-    pairs = {name: tuple(value) for name, value in params.items() if name == "ngram_range" and isinstance(value, list)}
-    checked = check_parameters(TfidfVectorizer, {**params, **pairs})
-    if checked.get("input", "content") != "content":
-        raise InvalidParameter("the parameter 'input' of TfidfVectorizer must be 'content': texts come in requests")
-    return checked
 
 
 def with_vectorizer(vectorizer: Any, model: Any) -> Pipeline:

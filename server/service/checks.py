@@ -5,8 +5,8 @@ from typing import Any
 from server.config import Config
 from server.errors import BadRequest, NotReady, Problem
 from server.estimators.catalogue import LATER, find_class, find_text_class
-from server.estimators.documents import check_vectorizer
 from server.estimators.parameters import build, check_parameters
+from server.estimators.vectorizer import check_vectorizer
 from server.tables.transform import find_transform
 
 

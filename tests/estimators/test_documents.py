@@ -17,9 +17,10 @@ from sklearn.svm import LinearSVC
 
 from server.errors import BadRequest, InvalidParameter, ModelUnreadable, UntrainableRows
 from server.estimators.base import ModelKind
-from server.estimators.documents import DocumentEstimator, check_vectorizer, with_vectorizer
+from server.estimators.documents import DocumentEstimator, with_vectorizer
 from server.estimators.loading import load_estimator
 from server.estimators.tabular import TabularEstimator
+from server.estimators.vectorizer import check_vectorizer
 
 TEXTS = ["a fine film", "fine acting, fine music", "a dull film", "dull, dull and boring"]
 LABELS = np.array([1, 1, 0, 0])
@@ -76,8 +77,14 @@ def test_one_class_cannot_be_learned_from():
         ({"input": "filename"}, "must be 'content'"),
         ({"max_features": 0}, "'max_features' of TfidfVectorizer"),
         ({"tokenizer": "str.split"}, "'tokenizer' of TfidfVectorizer"),
-        pytest.param({"ngram_range": [2]}, "ngram_range", marks=pytest.mark.xfail(reason="BUG 19: fails in training")),
-        pytest.param({"token_pattern": "("}, "token_pattern", marks=pytest.mark.xfail(reason="BUG 19: as above")),
+        ({"ngram_range": [2]}, "'ngram_range' of TfidfVectorizer must be a pair of whole numbers"),
+        ({"ngram_range": [2, 1]}, "'ngram_range' of TfidfVectorizer must be a pair of whole numbers"),
+        ({"ngram_range": ["a", "b"]}, "'ngram_range' of TfidfVectorizer must be a pair of whole numbers"),
+        ({"token_pattern": "("}, "'token_pattern' of TfidfVectorizer cannot be '\\('"),
+        ({"token_pattern": "(a)(b)"}, "'token_pattern' of TfidfVectorizer cannot be"),
+        ({"vocabulary": ["a", "a"]}, "'vocabulary' of TfidfVectorizer cannot be"),
+        ({"dtype": "int"}, "'dtype' of TfidfVectorizer must be float64 or float32, not 'int'"),
+        ({"dtype": "nonsense"}, "'dtype' of TfidfVectorizer must be"),
     ],
 )
 def test_a_wrong_parameter_of_the_vectorizer_is_named(params, words):
@@ -86,8 +93,13 @@ def test_a_wrong_parameter_of_the_vectorizer_is_named(params, words):
 
 
 def test_lists_of_yaml_are_the_tuples_of_scikit_learn():
-    params = check_vectorizer({"ngram_range": [1, 2], "stop_words": ["a"], "min_df": 2})
-    assert params == {"ngram_range": (1, 2), "stop_words": ["a"], "min_df": 2}
+    given = {"ngram_range": [1, 2], "stop_words": ["a"], "min_df": 2, "max_df": 0.1, "token_pattern": "[0-9]+"}
+    params = check_vectorizer(given)
+    assert params == given | {"ngram_range": (1, 2)}
+
+
+def test_numbers_may_be_half_as_long():
+    assert fitted(vectorizer={"dtype": "float32"}).model[0].transform(TEXTS).dtype == np.float32
 
 
 def test_what_takes_arrays_only_gets_them_and_is_loaded_without_this_server(tmp_path):
