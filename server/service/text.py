@@ -48,6 +48,11 @@ class TextEndpoint(Endpoint):
         except BadRequest:
             last = [None] * len(predicted)
         return [
-            {"prediction": self.labels.get(str(label), label), "confidence": confidence}
+            {"prediction": self._called(label), "confidence": confidence}
             for label, confidence in zip(np.asarray(predicted).tolist(), last, strict=True)
         ]
+
+    def _called(self, label: Any) -> Any:
+        """What the configuration calls a class; 0.0 is the 0 of a target column that once had missing cells."""
+        whole = int(label) if isinstance(label, float) and label.is_integer() else label
+        return self.labels.get(str(label), self.labels.get(str(whole), label))

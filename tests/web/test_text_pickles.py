@@ -139,7 +139,7 @@ def test_a_pickled_pipeline_needs_no_vectorizer(serve, write):
     "labels",
     [
         ROWS["label"],
-        pytest.param(ROWS["label"].astype(float), marks=pytest.mark.xfail(reason="BUG 24: 0.0 is not called 0")),
+        ROWS["label"].astype(float),
     ],
     ids=["integers", "floats"],
 )
