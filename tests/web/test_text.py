@@ -136,15 +136,12 @@ def test_an_option_without_meaning_beside_a_query_is_refused(client, option):
     assert_problem(client.get(f"{URL}?query=bad&{option}"), 400, option.split("=")[0], "no meaning beside query")
 
 
-@pytest.mark.xfail(reason="BUG 16: the default action, when it is named, does not know the query")
 def test_the_action_predict_may_be_named(client, expected):
-    # BUG 16
+    assert client.get(URL, query_string={"query": QUERY, "_action": "predict"}).json == expected(QUERY)
     assert client.post(f"{URL}?_action=predict", json={"query": QUERY}).json == expected(QUERY)
 
 
-@pytest.mark.xfail(reason="BUG 17: the advice is that for files")
 def test_an_ampersand_in_curls_form_is_told_with_the_remedy(client):
-    # BUG 17
     assert_problem(client.get(URL, data="query=good & bad", content_type=FORM), 400, "--data-urlencode")
 
 
