@@ -191,9 +191,11 @@ def _tornado_statements(text: str) -> Iterator[tuple[int, str, str]]:
 
 def _line(error: Exception, path: Path) -> str:
     """Where in the template, or in one that it includes, the error arose."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(path.parent)]
+    frames = traceback.walk_tb(error.__traceback__)
+    # Jinja2 puts frames of its own making in the place of the compiled template's.
+    own = [(frame.f_code.co_filename, line) for frame, line in frames if "__jinja_exception__" in frame.f_globals]
     if not own:
         return ""
-    named = "" if own[-1].filename == str(path) else f", file {Path(own[-1].filename).name}"
-    return f"{named}, line {own[-1].lineno}"
+    file, line = own[-1]
+    named = "" if file == str(path) else f", file {Path(file).name}"
+    return f"{named}, line {line}"

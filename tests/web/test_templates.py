@@ -202,9 +202,7 @@ def test_files_in_a_folder_beside_are_included(page, write):
     assert shown(page("{% include 'parts/part.html' %}")) == "part"
 
 
-@pytest.mark.xfail(reason="BUG 21: the line of a Python file below the template's folder is named instead")
 def test_an_error_in_a_module_beside_names_the_line_of_the_template(make_client, write, tmp_path, monkeypatch):
-    # BUG 21
     write(
         "class Model:\n    def predict(self, rows):\n        return rows\n\n    def explode(self):\n        1 / 0\n",
         "own.py",
