@@ -6,7 +6,15 @@ import warnings
 from collections.abc import Collection
 from functools import cache
 
-from sklearn.base import BaseEstimator, is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    RegressorMixin,
+    is_classifier,
+    is_clusterer,
+    is_outlier_detector,
+    is_regressor,
+)
 from sklearn.utils import all_estimators
 
 from server.errors import UnknownClass, did_you_mean
@@ -76,6 +84,29 @@ def find_class(name: str, allowed: Collection[str] = ()) -> type:
     if reason:
         raise UnknownClass(f"{name} cannot be served: {reason}")
     return found
+
+
+def find_text_class(name: str, allowed: Collection[str] = ()) -> type:
+    """As `find_class`, of the classes that can tell what a text says.
+
+    Raises:
+        UnknownClass: there is none, or it is no classifier.
+    """
+    found = find_class(name, allowed)
+    if found.__name__ == "CategoricalNB":
+        raise UnknownClass(f"{name} cannot be served for texts: it takes categories, not the weights of words")
+    if not _may_classify(found):
+        raise UnknownClass(f"{name} cannot be served for texts: it is no classifier, such as MultinomialNB")
+    return found
+
+
+def _may_classify(cls: type) -> bool:
+    """Whether its models are classifiers, or can be by the model within them, as those of GridSearchCV."""
+    # A class that is not made as scikit-learn's are does not say what it is; the configuration that allows it does.
+    if not issubclass(cls, BaseEstimator) or issubclass(cls, ClassifierMixin):
+        return True
+    wraps = "estimator" in inspect.signature(cls).parameters and hasattr(cls, "predict")
+    return wraps and not issubclass(cls, RegressorMixin)
 
 
 def refusal(cls: type) -> str | None:

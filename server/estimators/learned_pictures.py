@@ -35,7 +35,8 @@ def feature_importances(estimator: Estimator, features: pd.DataFrame, target: np
 
 def terms(estimator: Estimator, features: pd.DataFrame, target: np.ndarray | None) -> Drawing:
     """The terms of a text that speak most for each class; of two classes, or of a number, for either side."""
-    names = estimator.model[:-1].get_feature_names_out()
+    assert isinstance(estimator, DocumentEstimator)
+    names = estimator.term_names or []
     labels, weights = _weights(estimator.estimator)
     note = f"the strongest of {len(names):,} terms"
     if len(labels) == 2:
@@ -56,7 +57,7 @@ def has_terms(estimator: Estimator) -> bool:
     if not isinstance(estimator, DocumentEstimator):
         return False
     weighs = any(hasattr(estimator.estimator, name) for name in ("coef_", "feature_log_prob_"))
-    return weighs and hasattr(estimator.model[0], "get_feature_names_out")
+    return weighs and estimator.term_names is not None
 
 
 def feature_names(model: Any, count: int) -> list[str]:

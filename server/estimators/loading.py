@@ -1,6 +1,8 @@
 """A model file → the estimator of the family that knows it."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,45 +10,81 @@ import joblib
 
 from server.errors import ModelUnreadable
 from server.estimators.base import Estimator
-from server.estimators.documents import DocumentEstimator, with_vectorizer
-from server.estimators.tabular import TabularEstimator
+from server.estimators.documents import CLASSIFYING, DocumentEstimator, with_vectorizer
+from server.estimators.tabular import TabularEstimator, is_model
 from server.estimators.timeseries import TimeSeriesEstimator
 
 # Who is asked first knows its own objects best.
 FAMILIES: tuple[type[Estimator], ...] = (TimeSeriesEstimator, DocumentEstimator, TabularEstimator)
 
 
-def load_estimator(path: Path, vectorizer: Path | None = None) -> Estimator:
-    """The estimator in the file; `vectorizer` is the file of the vectorizer that turns texts into its features.
+def load_estimator(path: Path, vectorizer: Path | None = None, texts: bool = False) -> Estimator:
+    """The estimator in the file.
+
+    Args:
+        path: the model file.
+        vectorizer: the file of the vectorizer that turns texts into the model's features.
+        texts: whether it must be a classifier of texts.
 
     Raises:
         FileNotFoundError: there is no model file.
         ModelUnreadable: a file does not hold what it should, or not so that it can be read here.
     """
-    model = _unpickled(path)
-    if vectorizer is not None and not DocumentEstimator.holds(model):
-        if not vectorizer.exists():
-            raise ModelUnreadable(f"the vectorizer {vectorizer.name} does not exist")
-        model = with_vectorizer(_unpickled(vectorizer), model)
-    for family in FAMILIES:
-        if family.holds(model):
-            return family.of(model)
+    with reading(path, "unpickled"):
+        model = joblib.load(path)
+    with reading(path, "served"):
+        # A model that was trained here since has a vectorizer of its own.
+        if vectorizer is not None and not (DocumentEstimator.holds(model) and hasattr(model, "predict")):
+            return _classifier(with_vectorizer(_vectorizer(vectorizer), model))
+        if texts and is_model(model):
+            return _classifier(model)
+        for family in FAMILIES:
+            if family.holds(model):
+                return family.of(model)
     raise ModelUnreadable(
-        f"{_named(path)} holds a {type(model).__name__}, which is no model: it has neither predict nor transform"
+        f"{named(path)} holds a {type(model).__name__}, which is no model: it has neither predict nor transform"
     )
 
 
-def _unpickled(path: Path) -> Any:
+@contextmanager
+def reading(path: Path, done: str) -> Iterator[None]:
+    """Look at an object out of a model file; `done` says what for, as in "cannot be served".
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ModelUnreadable: the object raised, whatever it was.
+    """
     try:
         with warnings.catch_warnings():
             # Versions are compared with what the file records, and said once in the log.
             warnings.simplefilter("ignore")
-            return joblib.load(path)
-    except FileNotFoundError:
+            yield
+    except ModelUnreadable:
         raise
-    except Exception as error:  # noqa: BLE001 - a pickle can fail in any way
-        raise ModelUnreadable(f"{_named(path)} cannot be unpickled: {type(error).__name__}: {error}") from error
+    except Exception as error:  # noqa: BLE001 - a user's object can fail in any way
+        if isinstance(error, FileNotFoundError) and not path.exists():
+            raise
+        raise ModelUnreadable(f"{named(path)} cannot be {done}: {type(error).__name__}: {error}") from error
 
 
-def _named(path: Path) -> str:
+def _vectorizer(path: Path) -> Any:
+    if not path.exists():
+        raise ModelUnreadable(f"the vectorizer {path.name} does not exist")
+    with reading(path, "unpickled"):
+        return joblib.load(path)
+
+
+def _classifier(model: Any) -> DocumentEstimator:
+    try:
+        estimator = DocumentEstimator.of(model)
+    except ModelUnreadable as error:
+        hint = "" if DocumentEstimator.holds(model) else "; its vectorizer's file is named by model.vectorizer"
+        raise ModelUnreadable(error.detail + hint) from error
+    if estimator.kind not in CLASSIFYING:
+        raise ModelUnreadable(f"{estimator.class_name} ({estimator.kind}) is no classifier, and texts need one")
+    return estimator
+
+
+def named(path: Path) -> str:
+    """A file as messages call it: with its folder only, which tells endpoints apart."""
     return f"{path.parent.name}/{path.name}"

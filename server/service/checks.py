@@ -4,9 +4,9 @@ from typing import Any
 
 from server.config import Config
 from server.errors import BadRequest, NotReady, Problem
-from server.estimators.catalogue import LATER, find_class
-from server.estimators.documents import check_vectorizer
+from server.estimators.catalogue import LATER, find_class, find_text_class
 from server.estimators.parameters import build, check_parameters
+from server.estimators.vectorizer import check_vectorizer
 from server.tables.transform import find_transform
 
 
@@ -18,8 +18,9 @@ def model_problems(config: Config) -> list[Problem]:
         path = f"url.{name}.kwargs.model"
         if entry.model_class is None or entry.model_class in LATER:
             continue
+        find = find_text_class if entry.handler == "TextHandler" else find_class
         try:
-            cls = find_class(entry.model_class, config.server.classes)
+            cls = find(entry.model_class, config.server.classes)
         except BadRequest as error:
             problems.append(Problem(f"{path}.class", error.detail))
             continue

@@ -1,12 +1,13 @@
 """Rows in, answers out: values, records or probabilities, aligned with the rows."""
 
+from collections.abc import Sized
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from server.errors import InvalidParameter, did_you_mean
+from server.errors import InvalidParameter, NotReady, did_you_mean
 from server.service.serving import ServedModel
 
 OUTPUTS = ("values", "records", "proba")
@@ -32,7 +33,12 @@ def check_output(output: str) -> None:
 
 
 def predicted(served: ServedModel, rows: pd.DataFrame, output: str, target: str | None) -> Prediction:
-    """The predictions for the rows, in their order."""
+    """The predictions for the rows, in their order.
+
+    Raises:
+        InvalidRows, TransformFailed: the rows do not fit.
+        NotReady: the model does not give one answer for each row.
+    """
     check_output(output)
     if rows.columns.empty and rows.empty:
         return Prediction(pd.DataFrame(), [])
@@ -43,6 +49,7 @@ def predicted(served: ServedModel, rows: pd.DataFrame, output: str, target: str 
     if not len(features):
         return Prediction(pd.DataFrame({name: []}), None if output == "records" else [])
     answer = served.estimator.predict(features)
+    check_one_each(answer, features)
     if isinstance(answer, pd.DataFrame):
         return _transformed(rows, answer, output)
     if output == "records":
@@ -51,10 +58,22 @@ def predicted(served: ServedModel, rows: pd.DataFrame, output: str, target: str 
     return Prediction(pd.DataFrame({name: values}), values)
 
 
+def check_one_each(answer: Sized, features: pd.DataFrame) -> None:
+    """Accept a model's answer that has one entry for each row.
+
+    Raises:
+        NotReady: it has more or fewer, so nobody knows which row each is for.
+    """
+    if len(answer) != len(features):
+        raise NotReady(f"the model gives {len(answer)} answers for {len(features)} rows, and cannot be served")
+
+
 def _probabilities(served: ServedModel, features: pd.DataFrame) -> Prediction:
     if not len(features):
         return Prediction(pd.DataFrame(), None)
-    return Prediction(served.estimator.predict_proba(features))
+    probabilities = served.estimator.predict_proba(features)
+    check_one_each(probabilities, features)
+    return Prediction(probabilities)
 
 
 def _transformed(rows: pd.DataFrame, answer: pd.DataFrame, output: str) -> Prediction:

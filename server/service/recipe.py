@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from server.config import TrainingOptions
 from server.errors import BadRequest, InvalidParameter, did_you_mean
-from server.estimators.catalogue import find_class
+from server.estimators.catalogue import find_class, find_text_class
 from server.estimators.parameters import build, check_parameters, drop_unknown, parameter_names, plain_parameters
 from server.storage.endpoint_store import is_own
 
@@ -69,7 +69,15 @@ class Recipe:
         """
         if self.class_name is None:
             raise BadRequest("no model class is set; PUT ?class=LogisticRegression, or name it in the configuration")
-        return find_class(self.class_name, allowed)
+        return self.named(self.class_name, allowed)
+
+    def named(self, name: str, allowed: Sequence[str]) -> type:
+        """The class of this name that could be trained on what this recipe learns from.
+
+        Raises:
+            UnknownClass: there is none.
+        """
+        return (find_text_class if self.text_col else find_class)(name, allowed)
 
     def all_parameters(self, allowed: Sequence[str]) -> dict[str, Any]:
         """Every parameter of the class as it will be trained, defaults among them."""
@@ -178,7 +186,7 @@ def _changed_model(recipe: Recipe, values: dict[str, Any], allowed: Sequence[str
     if name is not None:
         name = str(_single("class", name))
         # A request names scikit-learn's classes only; the configured one may be named again.
-        find_class(name, allowed if name == recipe.class_name else ())
+        recipe.named(name, allowed if name == recipe.class_name else ())
     kept = recipe.params if name in (None, recipe.class_name) else {}
     name = name or recipe.class_name
     if name is None:
@@ -187,7 +195,7 @@ def _changed_model(recipe: Recipe, values: dict[str, Any], allowed: Sequence[str
         raise InvalidParameter(
             f"unknown option {unknown!r}{near or '; no model class is set whose parameter it could be'}"
         )
-    cls = find_class(name, allowed)
+    cls = recipe.named(name, allowed)
     _check_names(cls, values)
     params = kept | check_parameters(cls, {key: _unwrapped(value) for key, value in values.items()})
     # Required parameters may come in a later request; the others must fit together now.

@@ -13,7 +13,7 @@ import pandas as pd
 
 from server.errors import ModelUnreadable, NotReady
 from server.estimators.base import Estimator
-from server.estimators.loading import load_estimator
+from server.estimators.loading import load_estimator, reading
 from server.schema import Column, Kind, Schema
 from server.storage.model_store import ModelStore, Signature
 from server.tables.reading import type_cells
@@ -158,7 +158,9 @@ class ModelCache:
         facts = self._store.facts() or {}
         written_by = facts.get("versions", {})
         try:
-            estimator = load_estimator(self._store.path, self._store.vectorizer)
+            estimator = load_estimator(self._store.path, self._store.vectorizer, texts=self._text_col is not None)
+            with reading(self._store.path, "served"):
+                schema = Schema.from_dict(facts["schema"]) if facts else estimator.schema(self._target)
         except ModelUnreadable as error:
             known = (
                 f" It was written with {_listed(written_by)}; this server has {_listed(versions())}."
@@ -167,11 +169,9 @@ class ModelCache:
             )
             raise ModelUnreadable(error.detail + "." + known) from error
         if not facts:
-            schema = self._renamed(estimator.schema(self._target))
-            return ServedModel(estimator, schema, signature, {}, self._transform, (), self._folder)
+            return ServedModel(estimator, self._renamed(schema), signature, {}, self._transform, (), self._folder)
         self._compare(written_by)
         raw = Schema.from_dict({"features": facts.get("raw") or []}).features
-        schema = Schema.from_dict(facts["schema"])
         return ServedModel(estimator, schema, signature, facts, facts.get("transform"), raw, self._folder)
 
     def _renamed(self, schema: Schema) -> Schema:

@@ -10,6 +10,7 @@ from server.config import Config, TextHandlerEndpoint
 from server.errors import BadRequest
 from server.jobs import Runner
 from server.service.endpoint import Endpoint
+from server.service.prediction import check_one_each
 
 DECIMALS = 3
 
@@ -40,12 +41,18 @@ class TextEndpoint(Endpoint):
         served = self._served()
         column = served.schema.names[0] if served.schema.features else self.text_col
         features = served.features(pd.DataFrame({column: list(texts)}, dtype="str"))
-        predicted = np.asarray(served.estimator.predict(features)).tolist()
+        predicted = served.estimator.predict(features)
+        check_one_each(predicted, features)
         try:
             last: list[Any] = served.estimator.predict_proba(features).iloc[:, -1].round(DECIMALS).tolist()
         except BadRequest:
             last = [None] * len(predicted)
         return [
-            {"prediction": self.labels.get(str(label), label), "confidence": confidence}
-            for label, confidence in zip(predicted, last, strict=True)
+            {"prediction": self._called(label), "confidence": confidence}
+            for label, confidence in zip(np.asarray(predicted).tolist(), last, strict=True)
         ]
+
+    def _called(self, label: Any) -> Any:
+        """What the configuration calls a class; 0.0 is the 0 of a target column that once had missing cells."""
+        whole = int(label) if isinstance(label, float) and label.is_integer() else label
+        return self.labels.get(str(label), self.labels.get(str(whole), label))

@@ -22,7 +22,8 @@ FORM = "application/x-www-form-urlencoded"
 IGNORED = frozenset({"_", "_xsrf"})
 CURL_HINT = (
     "the body is labelled as a form and is no form: curl's -d strips line breaks and NULs, so a file sent that way "
-    "cannot be read; use --data-binary @file with a Content-Type, or -F file=@file"
+    "cannot be read; use --data-binary @file with a Content-Type, or -F file=@file; for a value with an & in it, "
+    "--data-urlencode name=value"
 )
 
 Fields = dict[str, list[str]]

@@ -22,7 +22,7 @@ from werkzeug.local import LocalProxy
 from server.errors import TemplateFailed
 from server.service.endpoint import Endpoint
 
-# Statements that only Tornado knows, what tells them from Jinja2's of the same name, and how Jinja2 says it.
+# Statements that only Tornado knows, told from Jinja2's of the same name, and how Jinja2 says it.
 TORNADO = (
     (r"end", "{% endif %}, {% endfor %} or {% endblock %}, by what it ends"),
     (r"raw\s+\S.*", "{{ … | safe }}"),
@@ -33,9 +33,15 @@ TORNADO = (
     (r"(while\s.*|break|continue)", "{% for x in … if … %}"),
     (r"whitespace\s.*", "{%- … -%}"),
     (r"autoescape\s+\w+", "{% autoescape false %} … {% endautoescape %}"),
-    (r"(import|from)\s+[^'\"\s].*", "what a transform or the data bring; {% import 'file' as x %} takes macros"),
+    (
+        r"(import\s+[\w.]+(\s*,.*)?|from\s.*\simport\s+\*)",
+        "what a transform or the data bring; {% import 'file' as x %} takes macros",
+    ),
 )
 STATEMENT = re.compile(r"\{%[-+]?\s*(.*?)\s*[-+]?%\}", re.DOTALL)
+# Comments and raw text, where a statement is none.
+SHOWN = re.compile(r"\{#.*?#\}|\{%[-+]?\s*raw\s*[-+]?%\}.*?\{%[-+]?\s*endraw\s*[-+]?%\}", re.DOTALL)
+UNKNOWN = re.compile(r"unknown tag '(\w+)'")
 
 
 class NoModel(ChainableUndefined):
@@ -156,25 +162,40 @@ def _environment(folder: Path) -> Environment:
 
 def _syntax_failure(error: TemplateSyntaxError, path: Path) -> TemplateFailed:
     file = Path(error.filename) if error.filename else path
-    for line, statement, remedy in _tornado_statements(file.read_text(encoding="utf-8")):
+    blamed = [found for found in _tornado_statements(error.source or "") if _is_cause(found[0], found[1], error)]
+    if blamed:
+        line, statement, remedy = blamed[-1]
         return TemplateFailed(
             f"template {file.name}, line {line}: {{% {statement} %}} is Tornado's; Jinja2 writes {remedy}"
         )
     return TemplateFailed(f"template {file.name}, line {error.lineno}: {error.message}")
 
 
+def _is_cause(line: int, statement: str, error: TemplateSyntaxError) -> bool:
+    """Whether Jinja2 stumbled over this statement."""
+    word = statement.split()[0]
+    if word == "autoescape":
+        # Jinja2 knows it, and looks for its end until another block's, or the file's.
+        return "innermost block that needs to be closed is 'autoescape'" in (error.message or "")
+    unknown = UNKNOWN.search(error.message or "")
+    return line == error.lineno and (unknown is None or unknown[1] == word)
+
+
 def _tornado_statements(text: str) -> Iterator[tuple[int, str, str]]:
+    text = SHOWN.sub(lambda shown: "\n" * shown[0].count("\n"), text)
     for found in STATEMENT.finditer(text):
         for pattern, remedy in TORNADO:
             if re.fullmatch(pattern, found[1], re.DOTALL):
-                yield text.count("\n", 0, found.start()) + 1, found[1], remedy
+                yield text.count("\n", 0, found.start(1)) + 1, found[1], remedy
 
 
 def _line(error: Exception, path: Path) -> str:
     """Where in the template, or in one that it includes, the error arose."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(path.parent)]
+    frames = traceback.walk_tb(error.__traceback__)
+    # Jinja2 puts frames of its own making in the place of the compiled template's.
+    own = [(frame.f_code.co_filename, line) for frame, line in frames if "__jinja_exception__" in frame.f_globals]
     if not own:
         return ""
-    named = "" if own[-1].filename == str(path) else f", file {Path(own[-1].filename).name}"
-    return f"{named}, line {own[-1].lineno}"
+    file, line = own[-1]
+    named = "" if file == str(path) else f", file {Path(file).name}"
+    return f"{named}, line {line}"

@@ -17,12 +17,15 @@ class TextHandlerResource(MLHandlerResource):
         self._texts = endpoint
 
     def _predict(self, data: RequestData) -> Response:
-        """The query's class and confidence; of several queries, a list; of rows of texts, as MLHandler."""
-        if "_action" in data.options:
+        """The query's class and confidence; of several queries, a list; of rows of texts, as MLHandler.
+
+        Where query and column have the same name, a named action tells rows from a query.
+        """
+        if "_action" in data.options and self._texts.query == self._texts.text_col:
             return super()._predict(data)
         rows = data.rows(self._limits, (self._texts.query, self._texts.text_col))
         if self._texts.query in rows.columns:
-            for option in data.options:
+            for option in data.options.keys() - {"_action"}:
                 raise InvalidParameter(f"{option} has no meaning beside {self._texts.query}; {self._advice()}")
             answers = self._texts.classify(rows[self._texts.query].tolist())
             return json_response(answers[0] if len(answers) == 1 else answers)

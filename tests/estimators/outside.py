@@ -19,3 +19,41 @@ class Nearest(ClassifierMixin, BaseEstimator):
     def predict(self, X):  # noqa: N803
         distances = [((self.rows_ - row) ** 2).sum(axis=1) for row in np.asarray(X) * self.scale]
         return self.labels_[[int(distance.argmin()) for distance in distances]]
+
+
+class Touchy:
+    """A model that cannot even be looked at."""
+
+    @property
+    def predict(self):
+        raise RuntimeError("not now")
+
+
+class Sealed:
+    """A model that does not tell its columns."""
+
+    @property
+    def n_features_in_(self):
+        raise RuntimeError("not now")
+
+    def predict(self, rows):
+        return [0] * len(rows)
+
+
+class Missing:
+    """A model that needs a file beside its own."""
+
+    def __reduce__(self):
+        return open, ("/nowhere/weights.bin",)
+
+
+class Single:
+    """A model that answers once, however many rows there are."""
+
+    n_features_in_ = 1
+
+    def predict(self, rows):
+        return np.array([7])
+
+    def predict_proba(self, rows):
+        return np.array([[0.25, 0.75]])

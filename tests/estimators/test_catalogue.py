@@ -3,7 +3,7 @@
 import pytest
 
 from server.errors import UnknownClass
-from server.estimators.catalogue import find_class, kind_of_model
+from server.estimators.catalogue import find_class, find_text_class, kind_of_model
 
 BLANK = {"pattern": "/blank", "handler": "MLHandler"}
 OUTSIDE = "tests.estimators.outside.Nearest"
@@ -95,6 +95,17 @@ def test_the_configuration_can_name_an_allowed_class(make_client):
     assert client.post("/own?_action=train", json=rows).status_code == 200
     assert client.get("/own?a=8&a=0.2").get_json() == ["high", "low"]
     assert client.put("/own", query_string={"class": OUTSIDE, "scale": "2"}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["MultinomialNB", "HistGradientBoostingClassifier", "GridSearchCV", "RFE"])
+def test_what_is_or_can_be_a_classifier_takes_texts(name):
+    assert find_text_class(name).__name__ == name
+
+
+@pytest.mark.parametrize("name", ["Ridge", "PCA", "KMeans", "GaussianMixture", "BaggingRegressor", "SelectFromModel"])
+def test_what_is_no_classifier_takes_no_texts(name):
+    with pytest.raises(UnknownClass, match=f"{name} cannot be served for texts: it is no classifier"):
+        find_text_class(name)
 
 
 @pytest.mark.parametrize(

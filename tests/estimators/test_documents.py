@@ -1,21 +1,27 @@
 """Classifiers of texts: a vectorizer and a class behind the interface, trained here or pickled elsewhere."""
 
+import subprocess
+import sys
+
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import MultinomialNB
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from server.errors import BadRequest, InvalidParameter, ModelUnreadable, UntrainableRows
 from server.estimators.base import ModelKind
-from server.estimators.documents import DocumentEstimator, check_vectorizer, with_vectorizer
+from server.estimators.documents import DocumentEstimator, with_vectorizer
 from server.estimators.loading import load_estimator
 from server.estimators.tabular import TabularEstimator
+from server.estimators.vectorizer import check_vectorizer
 
 TEXTS = ["a fine film", "fine acting, fine music", "a dull film", "dull, dull and boring"]
 LABELS = np.array([1, 1, 0, 0])
@@ -72,8 +78,14 @@ def test_one_class_cannot_be_learned_from():
         ({"input": "filename"}, "must be 'content'"),
         ({"max_features": 0}, "'max_features' of TfidfVectorizer"),
         ({"tokenizer": "str.split"}, "'tokenizer' of TfidfVectorizer"),
-        pytest.param({"ngram_range": [2]}, "ngram_range", marks=pytest.mark.xfail(reason="BUG 19: fails in training")),
-        pytest.param({"token_pattern": "("}, "token_pattern", marks=pytest.mark.xfail(reason="BUG 19: as above")),
+        ({"ngram_range": [2]}, "'ngram_range' of TfidfVectorizer must be a pair of whole numbers"),
+        ({"ngram_range": [2, 1]}, "'ngram_range' of TfidfVectorizer must be a pair of whole numbers"),
+        ({"ngram_range": ["a", "b"]}, "'ngram_range' of TfidfVectorizer must be a pair of whole numbers"),
+        ({"token_pattern": "("}, "'token_pattern' of TfidfVectorizer cannot be '\\('"),
+        ({"token_pattern": "(a)(b)"}, "'token_pattern' of TfidfVectorizer cannot be"),
+        ({"vocabulary": ["a", "a"]}, "'vocabulary' of TfidfVectorizer cannot be"),
+        ({"dtype": "int"}, "'dtype' of TfidfVectorizer must be float64 or float32, not 'int'"),
+        ({"dtype": "nonsense"}, "'dtype' of TfidfVectorizer must be"),
     ],
 )
 def test_a_wrong_parameter_of_the_vectorizer_is_named(params, words):
@@ -82,11 +94,40 @@ def test_a_wrong_parameter_of_the_vectorizer_is_named(params, words):
 
 
 def test_lists_of_yaml_are_the_tuples_of_scikit_learn():
-    params = check_vectorizer({"ngram_range": [1, 2], "stop_words": ["a"], "min_df": 2})
-    assert params == {"ngram_range": (1, 2), "stop_words": ["a"], "min_df": 2}
+    given = {"ngram_range": [1, 2], "stop_words": ["a"], "min_df": 2, "max_df": 0.1, "token_pattern": "[0-9]+"}
+    params = check_vectorizer(given)
+    assert params == given | {"ngram_range": (1, 2)}
+
+
+def test_numbers_may_be_half_as_long():
+    assert fitted(vectorizer={"dtype": "float32"}).model[0].transform(TEXTS).dtype == np.float32
+
+
+def test_what_takes_arrays_only_gets_them_and_is_loaded_without_this_server(tmp_path):
+    vectorized = TfidfVectorizer().fit_transform(TEXTS).toarray()
+    own = GaussianNB().fit(vectorized, LABELS)
+    fitted(GaussianNB).save(tmp_path / "model.pkl")
+    script = (
+        f"import joblib, sys; m = joblib.load({str(tmp_path / 'model.pkl')!r}); print(m.predict({TEXTS!r}).tolist())"
+    )
+    script += "; assert not [name for name in sys.modules if name.startswith('server')]"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(own.predict(vectorized).tolist())
+    assert fitted(GaussianNB).predict(FEATURES).tolist() == own.predict(vectorized).tolist()
+
+
+def test_what_is_a_classifier_by_its_parameters_only():
+    search = {"estimator": {"class": "LogisticRegression"}, "param_grid": {"C": [1, 2]}, "cv": 2}
+    assert set(fitted(GridSearchCV, search).predict(FEATURES)) == {0, 1}
+    with pytest.raises(InvalidParameter, match=r"GridSearchCV is no classifier with these parameters \(regressor\)"):
+        fitted(GridSearchCV, search | {"estimator": {"class": "Ridge"}})
 
 
 # Pickles that somebody else made.
+
+
+def to_array(matrix):
+    return matrix.toarray()
 
 
 def pair(vectorizer, model):
@@ -115,9 +156,7 @@ def test_two_files_are_one_model(files, vectorizer):
     np.testing.assert_array_equal(estimator.predict_proba(FEATURES), model.predict_proba(vectorizer.transform(TEXTS)))
 
 
-@pytest.mark.xfail(reason="BUG 27: a pipeline of a vectorizer is not known as one")
 def test_a_vectorizer_with_further_steps(files):
-    # BUG 27
     steps = make_pipeline(CountVectorizer(), StandardScaler(with_mean=False))
     steps, model = pair(steps, LogisticRegression())
     estimator = load_estimator(*files(model, steps))
@@ -136,13 +175,55 @@ def test_parts_that_do_not_belong_together_are_told():
             with_vectorizer(*parts)
 
 
-@pytest.mark.xfail(reason="BUG 18: found out at the first request, and told as its fault")
-@pytest.mark.parametrize("vectorizer", [TfidfVectorizer(), HashingVectorizer(n_features=64)], ids=["unfitted", "other"])
-def test_a_vectorizer_that_cannot_answer_is_no_pair(files, vectorizer):
-    # BUG 18
+@pytest.mark.parametrize(
+    ("vectorizer", "words"),
+    [
+        (TfidfVectorizer(), "TfidfVectorizer cannot vectorize a text: .*not fitted"),
+        (HashingVectorizer(n_features=64), "MultinomialNB cannot answer for a text: .* X has 64 features"),
+        (StandardScaler().fit([[0.0]]), "StandardScaler cannot vectorize a text"),
+    ],
+    ids=["unfitted", "other", "numbers"],
+)
+def test_a_vectorizer_that_cannot_answer_is_no_pair(files, vectorizer, words):
     _, model = pair(TfidfVectorizer(), MultinomialNB())
-    with pytest.raises(ModelUnreadable):
+    with pytest.raises(ModelUnreadable, match=words):
         load_estimator(*files(model, vectorizer))
+
+
+@pytest.mark.parametrize("inner", [GaussianNB(), make_pipeline(FunctionTransformer(to_array), GaussianNB())])
+def test_a_pickle_that_takes_arrays_gets_what_it_was_fitted_on(files, inner):
+    vectorizer = TfidfVectorizer().fit(TEXTS)
+    rows = vectorizer.transform(TEXTS)
+    model = inner.fit(rows if hasattr(inner, "steps") else rows.toarray(), LABELS)
+    estimator = load_estimator(*files(model, vectorizer))
+    assert (
+        estimator.predict(FEATURES).tolist()
+        == GaussianNB().fit(rows.toarray(), LABELS).predict(rows.toarray()).tolist()
+    )
+
+
+def test_a_regressor_is_no_classifier_of_texts(files):
+    vectorizer, model = pair(TfidfVectorizer(), LinearRegression())
+    with pytest.raises(ModelUnreadable, match=r"LinearRegression \(regressor\) is no classifier"):
+        load_estimator(*files(model, vectorizer))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(FeatureUnion([("a", CountVectorizer()), ("b", HashingVectorizer())]), LogisticRegression()),
+        make_pipeline("passthrough", make_pipeline(CountVectorizer(), TfidfTransformer()), LogisticRegression()),
+        GridSearchCV(make_pipeline(CountVectorizer(), LogisticRegression()), {}, cv=2),
+        CalibratedClassifierCV(make_pipeline(CountVectorizer(), LogisticRegression()), cv=2),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_the_first_step_within_tells_a_model_of_texts(files, model):
+    model.fit(TEXTS, LABELS)
+    path, _ = files(model, None)
+    estimator = load_estimator(path)
+    assert type(estimator) is DocumentEstimator
+    assert estimator.predict(FEATURES).tolist() == model.predict(TEXTS).tolist()
 
 
 def test_a_missing_file_is_named(files, tmp_path):

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
@@ -96,6 +96,14 @@ def test_of_several_classes_each_has_its_terms(cls):
     assert {"good → pro", "bad → contra", "odd → mixed"} <= set(texts)
 
 
-def test_texts_without_named_terms_have_no_picture_of_them():
-    model = make_pipeline(HashingVectorizer(), LogisticRegression()).fit(TEXTS["text"], SIDES)
+@pytest.mark.parametrize(
+    "vectorizer",
+    [
+        HashingVectorizer(),
+        make_pipeline(HashingVectorizer(), TfidfTransformer()),
+        make_union(CountVectorizer(), HashingVectorizer()),
+    ],
+)
+def test_texts_without_named_terms_have_no_picture_of_them(vectorizer):
+    model = make_pipeline(vectorizer, LogisticRegression()).fit(TEXTS["text"], SIDES)
     assert picture_names(DocumentEstimator(model), has_target=False) == ("coefficients",)

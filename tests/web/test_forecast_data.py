@@ -212,9 +212,7 @@ def test_the_configuration_names_the_timestamps_of_results_that_do_not(brought, 
     assert client.post(URL, json=[{"quarter": "1999-03-31", "Dp": 0.01}]).status_code == 200
 
 
-@pytest.mark.xfail(reason="BUG 11: the start fails with an AttributeError", raises=AttributeError)
 def test_results_that_lack_their_data_do_not_stop_the_start(brought, inflation):
-    # BUG 11
     results = own(inflation)
     results.remove_data()
     assert_problem(brought(results).post(URL, json=[NEXT]), 503)

@@ -202,9 +202,7 @@ def test_files_in_a_folder_beside_are_included(page, write):
     assert shown(page("{% include 'parts/part.html' %}")) == "part"
 
 
-@pytest.mark.xfail(reason="BUG 21: the line of a Python file below the template's folder is named instead")
 def test_an_error_in_a_module_beside_names_the_line_of_the_template(make_client, write, tmp_path, monkeypatch):
-    # BUG 21
     write(
         "class Model:\n    def predict(self, rows):\n        return rows\n\n    def explode(self):\n        1 / 0\n",
         "own.py",
@@ -237,7 +235,6 @@ def test_what_only_tornado_knows_is_reported_with_the_remedy(page, statement, re
     assert_problem(page(f"\n\n{statement}"), 500, "template.html, line 3", "is Tornado's; Jinja2 writes", remedy)
 
 
-@pytest.mark.xfail(reason="BUG 20: the first statement that looks like Tornado's is blamed for any error")
 @pytest.mark.parametrize(
     "before",
     [
@@ -248,9 +245,13 @@ def test_what_only_tornado_knows_is_reported_with_the_remedy(page, statement, re
     ],
 )
 def test_what_jinja_knows_is_not_blamed(page, before):
-    # BUG 20
     document = assert_problem(page(f"{before}\n\n{{% foo %}}"), 500, "line 3", "unknown tag 'foo'")
     assert "Tornado" not in document["detail"]
+
+
+def test_tornados_autoescape_is_found_where_it_stands(page):
+    answer = page("one\n{% autoescape None %}\n{% if data.empty %}x{% endif %}\n\nlast")
+    assert_problem(answer, 500, "line 2", "{% autoescape None %} is Tornado's")
 
 
 def test_other_requests_do_not_know_of_a_broken_template(make_client, write):

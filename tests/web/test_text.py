@@ -7,8 +7,9 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.naive_bayes import MultinomialNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 
 from server.errors import ConfigError
 from tests.conftest import ROOT
@@ -135,15 +136,12 @@ def test_an_option_without_meaning_beside_a_query_is_refused(client, option):
     assert_problem(client.get(f"{URL}?query=bad&{option}"), 400, option.split("=")[0], "no meaning beside query")
 
 
-@pytest.mark.xfail(reason="BUG 16: the default action, when it is named, does not know the query")
 def test_the_action_predict_may_be_named(client, expected):
-    # BUG 16
+    assert client.get(URL, query_string={"query": QUERY, "_action": "predict"}).json == expected(QUERY)
     assert client.post(f"{URL}?_action=predict", json={"query": QUERY}).json == expected(QUERY)
 
 
-@pytest.mark.xfail(reason="BUG 17: the advice is that for files")
 def test_an_ampersand_in_curls_form_is_told_with_the_remedy(client):
-    # BUG 17
     assert_problem(client.get(URL, data="query=good & bad", content_type=FORM), 400, "--data-urlencode")
 
 
@@ -262,18 +260,19 @@ def test_without_probabilities_there_is_no_confidence(make_texts):
     assert client.get(URL, query_string={"query": QUERY}).json == {"prediction": "Negative", "confidence": None}
 
 
-@pytest.mark.xfail(reason="BUG 15: any class is taken")
-@pytest.mark.parametrize("name", ["PCA", "LinearRegression", "SARIMAX", "KMeans"])
+@pytest.mark.parametrize("name", ["PCA", "LinearRegression", "SARIMAX", "KMeans", "CategoricalNB"])
 def test_a_class_that_is_no_classifier_is_refused(client, name):
-    # BUG 15
     assert_problem(client.put(f"{URL}?class={name}"), 400, name)
 
 
-@pytest.mark.xfail(reason="BUG 15: it takes no sparse features")
-def test_a_classifier_that_needs_dense_features(client):
-    # BUG 15
-    client.put(f"{URL}?class=GaussianNB")
-    assert client.post(f"{URL}?_action=retrain").status_code == 200
+@pytest.mark.parametrize("model_class", [GaussianNB, LinearDiscriminantAnalysis])
+def test_a_classifier_that_needs_dense_features(client, reviews, model_class):
+    client.put(f"{URL}?class={model_class.__name__}")
+    rows = reviews.head(200)
+    trained = client.post(f"{URL}?_action=train", json=rows.to_dict("records"))
+    vectorized = TfidfVectorizer().fit_transform(rows["text"]).toarray()
+    own = model_class().fit(vectorized, rows["label"])
+    assert trained.json == {"score": own.score(vectorized, rows["label"])}
 
 
 @pytest.mark.parametrize(
@@ -287,9 +286,8 @@ def test_a_classifier_that_needs_dense_features(client):
         ({"query": "_query"}, "query"),
         ({"labels": ["Negative", "Positive"]}, "labels"),
         ({"backend": "transformers"}, "backend"),
-        pytest.param(
-            {"model": {"class": "SARIMAX"}}, "model.class", marks=pytest.mark.xfail(reason="BUG 15: any class is taken")
-        ),
+        ({"model": {"class": "SARIMAX"}}, "model.class"),
+        ({"model": {"class": "Ridge"}}, "model.class"),
     ],
 )
 def test_a_mistake_stops_the_start_with_its_path(make_client, kwargs, path):

@@ -110,10 +110,8 @@ def test_either_file_alone_may_be_replaced(serve, write):
         (fitted()[1], fitted()[0], ["the vectorizer file holds a MultinomialNB"]),
         ({"a": 1}, fitted()[1], ["the vectorizer file holds a dict"]),
         (fitted()[0], {"a": 1}, ["the model file holds a dict"]),
-        pytest.param(TfidfVectorizer(), fitted()[1], [], marks=pytest.mark.xfail(reason="BUG 18: 400"), id="unfitted"),
-        pytest.param(
-            HashingVectorizer(n_features=64), fitted()[1], [], marks=pytest.mark.xfail(reason="BUG 18: 400"), id="other"
-        ),
+        (TfidfVectorizer(), fitted()[1], ["TfidfVectorizer cannot vectorize a text", "not fitted"]),
+        (HashingVectorizer(n_features=64), fitted()[1], ["MultinomialNB cannot answer for a text", "64 features"]),
     ],
 )
 def test_files_that_are_no_pair_are_not_ready_and_say_why(serve, write, vectorizer, model, words):
@@ -124,11 +122,11 @@ def test_files_that_are_no_pair_are_not_ready_and_say_why(serve, write, vectoriz
     assert client.get(URL).status_code == 200
 
 
-@pytest.mark.xfail(reason="BUG 18: every query is 400, as if it lacked columns")
 def test_a_classifier_without_its_vectorizer_is_not_ready(serve, write):
-    # BUG 18
     write(model=fitted()[1])
-    assert_problem(serve(path=PAIR["path"]).get(f"{URL}?query=fine"), 503, "vectorizer")
+    client = serve(path=PAIR["path"])
+    assert_problem(client.get(f"{URL}?query=fine"), 503, "cannot answer for a text", "model.vectorizer")
+    assert client.get("/readyz").status_code == 503
 
 
 def test_a_pickled_pipeline_needs_no_vectorizer(serve, write):
@@ -141,7 +139,7 @@ def test_a_pickled_pipeline_needs_no_vectorizer(serve, write):
     "labels",
     [
         ROWS["label"],
-        pytest.param(ROWS["label"].astype(float), marks=pytest.mark.xfail(reason="BUG 24: 0.0 is not called 0")),
+        ROWS["label"].astype(float),
     ],
     ids=["integers", "floats"],
 )
@@ -185,10 +183,8 @@ def test_mlhandler_serves_a_pickled_pipeline_of_texts(serve, write):
     assert_problem(client.get(f"{URL}?review=fine"), 400, "1 column is missing: 'text'")
 
 
-@pytest.mark.xfail(reason="BUG 27: it is not known as a vectorizer; the texts are said to lack columns")
 @pytest.mark.parametrize("handler", ["TextHandler", "MLHandler"])
 def test_a_vectorizer_of_several_steps(serve, write, handler):
-    # BUG 27
     steps = make_pipeline(CountVectorizer(), TfidfTransformer())
     write(model=make_pipeline(steps, fitted(steps)[1]))
     client = serve(handler, path=PAIR["path"], target_col="label")
