@@ -52,6 +52,8 @@ class TimeSeriesEstimator(Estimator):
     def of(cls, model: Any) -> Self:
         if type(model).__name__ not in RESULTS:
             raise ModelUnreadable(f"{type(model).__name__} is not served; of statsmodels' time series, SARIMAX is")
+        if model.model.endog is None:
+            raise ModelUnreadable("the time series model lacks its data, as after remove_data(), and cannot forecast")
         if model.model.simple_differencing:
             raise ModelUnreadable(
                 "the time series model was fitted with simple_differencing: its predictions are differences, not values"

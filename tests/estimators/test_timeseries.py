@@ -362,11 +362,9 @@ def test_another_time_series_model_of_statsmodels_is_refused(inflation, tmp_path
         load_estimator(tmp_path / "model.pkl")
 
 
-@pytest.mark.xfail(reason="BUG 11: an AttributeError, which stops the start of the server")
 def test_a_foreign_model_without_its_data_is_refused(inflation, tmp_path):
-    # BUG 11
     results = foreign(inflation)
     results.remove_data()
     joblib.dump(results, tmp_path / "model.pkl")
-    with pytest.raises(ModelUnreadable):
+    with pytest.raises(ModelUnreadable, match="lacks its data"):
         load_estimator(tmp_path / "model.pkl")
