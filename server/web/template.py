@@ -3,10 +3,11 @@
 import re
 import traceback
 from collections.abc import Iterator, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
+import pandas as pd
 from flask import Response, request
 from jinja2 import (
     ChainableUndefined,
@@ -19,7 +20,7 @@ from jinja2 import (
 )
 from werkzeug.local import LocalProxy
 
-from server.errors import TemplateFailed
+from server.errors import NotReady, TemplateFailed
 from server.service.endpoint import Endpoint
 
 # Statements that only Tornado knows, told from Jinja2's of the same name, and how Jinja2 says it.
@@ -45,10 +46,30 @@ UNKNOWN = re.compile(r"unknown tag '(\w+)'")
 
 
 class NoModel(ChainableUndefined):
-    """Stands for the model while there is none: empty, false, and so is all that is asked of it."""
+    """Stands for the model while there is none: empty, false, and so is all that is asked or computed of it."""
 
-    def __call__(self, *_: Any, **__: Any) -> Self:  # type: ignore[override]
+    def _same(self, *_: Any, **__: Any) -> Self:
         return self
+
+    def _false(self, *_: Any) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return ""
+
+    def __format__(self, _: str) -> str:
+        return ""
+
+    def __float__(self) -> float:  # type: ignore[override]
+        return float("nan")
+
+    __call__ = __round__ = __abs__ = __pos__ = __neg__ = _same  # type: ignore[assignment]
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _same  # type: ignore[assignment]
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _same  # type: ignore[assignment]
+    __mod__ = __rmod__ = __pow__ = __rpow__ = _same  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = _false  # type: ignore[assignment]
+    # Templates ask for the name of the model's class, and this one's is no answer.
+    __class__ = property(_same)
 
 
 class Store(Mapping[str, Any]):
@@ -125,7 +146,7 @@ def template_page(endpoint: Endpoint, path: Path) -> Response:
         TemplateFailed: it is missing or fails; file and line are named.
     """
     template = check_template(path)
-    data = LocalProxy(cache(endpoint.stored_rows))
+    data = LocalProxy(cache(partial(_rows, endpoint)))
     try:
         page = template.render(handler=Handler(endpoint), data=data)
     except TemplateSyntaxError as error:
@@ -135,6 +156,14 @@ def template_page(endpoint: Endpoint, path: Path) -> Response:
     except Exception as error:  # noqa: BLE001 - a template can call anything
         raise TemplateFailed(f"template {path.name}{_line(error, path)}: {type(error).__name__}: {error}") from error
     return Response(page, content_type="text/html; charset=utf-8")
+
+
+def _rows(endpoint: Endpoint) -> pd.DataFrame:
+    """The training data; none while their source cannot be read, which predictions and /readyz tell."""
+    try:
+        return endpoint.stored_rows()
+    except NotReady:
+        return pd.DataFrame()
 
 
 def check_template(path: Path) -> Any:
