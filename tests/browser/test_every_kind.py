@@ -64,7 +64,16 @@ def test_a_file_of_rows_is_answered(server, visit, tmp_path, name):
     with (tmp_path / "rows.csv").open("rb") as file:
         expected = requests.post(f"{server.url}/{name}", files={"file": file}, timeout=30).json()
     shown = page.locator("#rows-table td.marked").all_inner_texts()
-    assert [float(text) for text in shown] == pytest.approx(expected, rel=1e-4)
+    assert shown == [f"{value:.6g}" for value in expected]
+
+
+def test_on_a_phone_the_answers_stand_beside_the_texts(server, visit):
+    page = visit(f"{server.url}/reviews#rows", width=375)
+    page.set_input_files("#rows-files", ROOT / "data" / "reviews.csv")
+    page.click("#rows-form button[type=submit]")
+    page.wait_for_selector("#rows-result:not([hidden])")
+    answers = page.locator("#rows-table td.marked").first.bounding_box()
+    assert answers["x"] + answers["width"] <= 375
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,13 @@ export function fillTable(table, header, rows, marked) {
     const line = body.insertRow();
     row.forEach((text, index) => {
       const cell = line.insertCell();
-      cell.textContent = text;
+      cell.textContent = marked.has(header[index]) ? rounded(text) : text;
       cell.className = marked.has(header[index]) ? "cell marked" : "cell";
     });
   });
+}
+
+/** A long fraction with six digits, as the form shows it; the downloads have them all. */
+function rounded(text) {
+  return /^-?\d+\.\d{6,}(e[-+]?\d+)?$/.test(text) ? String(Number(Number(text).toPrecision(6))) : text;
 }
