@@ -81,7 +81,7 @@ class TabularEstimator(Estimator):
             classes = pd.unique(target)
             if len(classes) < 2:
                 raise UntrainableRows(
-                    f"the target holds one class only ({classes[0]!r}); {self.class_name} needs at least two"
+                    f"the target holds one class only ({classes.tolist()[0]!r}); {self.class_name} needs at least two"
                 )
         if self.kind is ModelKind.REGRESSOR and target is not None and target.dtype == object:
             raise UntrainableRows(f"the target holds text, and {self.class_name} predicts numbers")

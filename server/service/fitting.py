@@ -121,6 +121,8 @@ def _documents(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator
         raise UntrainableRows(
             f"the column of texts {name!r} is not in the training data{did_you_mean(name, rows.columns)}"
         )
+    if recipe.options.target_col == name:
+        raise UntrainableRows(f"{name!r} is the column of texts; target_col names what they say")
     estimator = DocumentEstimator.from_texts(cls, recipe.params, recipe.vectorizer_params)
     return estimator, Schema((Column(name, Kind.TEXT),), _target(rows, recipe.options))
 

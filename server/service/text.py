@@ -38,6 +38,8 @@ class TextEndpoint(Endpoint):
         for row, text in enumerate(texts):
             if not isinstance(text, str) or not text.strip():
                 raise BadRequest(f"{self.query} must be a text to classify, not {text!r} (row {row + 1})")
+        if not texts:
+            return []
         served = self._served()
         column = served.schema.names[0] if served.schema.features else self.text_col
         features = served.features(pd.DataFrame({column: list(texts)}, dtype="str"))

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from server.errors import InvalidRows, NotReady, Problem, TransformFailed, did_you_mean
-from server.schema import Column
+from server.schema import Column, Kind
 from server.schema.arrow import to_frame, to_table
 from server.schema.columns import typed
 from server.tables.modules import GIVEN, Modules, importable
@@ -123,6 +123,8 @@ class Transform:
         self, error: BaseException, rows: pd.DataFrame, columns: Sequence[Column]
     ) -> TransformFailed | InvalidRows:
         absent = [column.name for column in columns if column.name not in rows.columns]
+        # What no request has to bring cannot be what is missing.
+        unsent = [column.name for column in columns if column.name in absent and column.kind is not Kind.ANY]
         if isinstance(error, KeyError):
             asked = [name for name in absent if repr(name) in str(error)]
             if asked:
@@ -131,7 +133,7 @@ class Transform:
                 problems = [Problem(f"/{name}", "missing") for name in asked]
                 return InvalidRows(f"the transform {self.text} needs columns that are missing: {named}{hint}", problems)
         place = next((f" (line {frame.lineno})" for frame in _own_frames(error, self._files)), "")
-        known = f"; columns of the training data that were not sent: {', '.join(absent)}" if absent else ""
+        known = f"; columns of the training data that were not sent: {', '.join(unsent)}" if unsent else ""
         return TransformFailed(f"the transform {self.text} failed{place}: {type(error).__name__}: {error}{known}")
 
 

@@ -37,6 +37,7 @@ def endpoint_page(endpoint: Endpoint) -> Response:
     known = details(endpoint)
     form = _form(endpoint, known)
     url = request.script_root + endpoint.entry.pattern
+    text_col = endpoint.text_col if isinstance(endpoint, TextEndpoint) else None
     page = render_template(
         "endpoint.html",
         known=known,
@@ -47,7 +48,8 @@ def endpoint_page(endpoint: Endpoint) -> Response:
         folded_fields=form[SHOWN_FIELDS:],
         formats=DATA_FORMATS,
         pictures=[_picture(name, known) for name in known.pictures],
-        classes=USUAL_CLASSES,
+        text_col=text_col,
+        classes={kind: names for kind, names in USUAL_CLASSES.items() if not text_col or kind == "classifier"},
         chosen=_chosen_columns(known),
         facts=_facts(endpoint, known, form, url),
     )

@@ -45,6 +45,14 @@ SHOWN = re.compile(r"\{#.*?#\}|\{%[-+]?\s*raw\s*[-+]?%\}.*?\{%[-+]?\s*endraw\s*[
 UNKNOWN = re.compile(r"unknown tag '(\w+)'")
 
 
+# What Jinja2 calls the things that a template knows by other names.
+STAND_INS = {
+    "'werkzeug.local.LocalProxy object'": "'data'",
+    "'server.web.template.Handler object'": "'handler'",
+    "'server.web.template.Store object'": "'handler.store'",
+}
+
+
 class NoModel(ChainableUndefined):
     """Stands for the model while there is none: empty, false, and so is all that is asked or computed of it."""
 
@@ -129,15 +137,6 @@ class Handler:
         options = recipe.options.to_dict()
         return Store({**options, **model, "transform": options, "model": model})
 
-    def get_argument(self, name: str, default: Any = None) -> Any:
-        """The last value of an argument of the URL."""
-        values = request.args.getlist(name)
-        return values[-1] if values else default
-
-    def get_arguments(self, name: str) -> list[str]:
-        """All values of an argument of the URL."""
-        return request.args.getlist(name)
-
 
 def template_page(endpoint: Endpoint, path: Path) -> Response:
     """The rendered template.
@@ -154,7 +153,10 @@ def template_page(endpoint: Endpoint, path: Path) -> Response:
     except TemplateNotFound as error:
         raise TemplateFailed(f"template {path.name}{_line(error, path)}: there is no file {error.name!r}") from error
     except Exception as error:  # noqa: BLE001 - a template can call anything
-        raise TemplateFailed(f"template {path.name}{_line(error, path)}: {type(error).__name__}: {error}") from error
+        reason = str(error)
+        for stand_in, name in STAND_INS.items():
+            reason = reason.replace(stand_in, name)
+        raise TemplateFailed(f"template {path.name}{_line(error, path)}: {type(error).__name__}: {reason}") from error
     return Response(page, content_type="text/html; charset=utf-8")
 
 

@@ -1,5 +1,8 @@
 """TextHandler's verbs: a query is classified; everything else is MLHandler's."""
 
+from typing import Any
+
+import orjson
 from flask import Response, request
 
 from server.errors import BadRequest, InvalidParameter
@@ -23,15 +26,32 @@ class TextHandlerResource(MLHandlerResource):
         """
         if "_action" in data.options and self._texts.query == self._texts.text_col:
             return super()._predict(data)
-        rows = data.rows(self._limits, (self._texts.query, self._texts.text_col))
-        if self._texts.query in rows.columns:
+        queries = self._queries(data)
+        if queries is not None:
             for option in data.options.keys() - {"_action"}:
                 raise InvalidParameter(f"{option} has no meaning beside {self._texts.query}; {self._advice()}")
-            answers = self._texts.classify(rows[self._texts.query].tolist())
+            answers = self._texts.classify(queries)
             return json_response(answers[0] if len(answers) == 1 else answers)
+        rows = data.rows(self._limits, (self._texts.query, self._texts.text_col))
         if not rows.columns.empty and self._texts.text_col not in rows.columns:
             raise BadRequest(f"there is no text in {', '.join(map(repr, rows.columns[:5]))}; {self._advice()}")
         return super()._predict(data)
+
+    def _queries(self, data: RequestData) -> list[Any] | None:
+        """The values of the query, as they were sent; None where there is no such argument."""
+        name = self._texts.query
+        if len(data.uploads) == 1 and not data.fields:
+            try:
+                sent = orjson.loads(data.uploads[0].content)
+            except orjson.JSONDecodeError:
+                sent = None
+            # A table would make texts of numbers and lists.
+            if isinstance(sent, dict) and name in sent:
+                return sent[name] if isinstance(sent[name], list) else [sent[name]]
+            if isinstance(sent, list) and sent and all(isinstance(row, dict) and name in row for row in sent):
+                return [row[name] for row in sent]
+        rows = data.rows(self._limits, (name, self._texts.text_col))
+        return rows[name].tolist() if name in rows.columns else None
 
     def _advice(self) -> str:
         query, column = self._texts.query, self._texts.text_col

@@ -16,6 +16,8 @@ from server.estimators.pictures import draw, picture_names
 from server.estimators.tabular import TabularEstimator
 from tests.estimators.samples import FITTED, LENGTHS, SVG, WIDE, drawn
 
+pytestmark = pytest.mark.slow
+
 NAMES = {
     "logistic regression": ("confusion_matrix", "roc_curve", "coefficients"),
     "forest": ("confusion_matrix", "roc_curve", "feature_importances"),

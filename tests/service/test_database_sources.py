@@ -13,6 +13,8 @@ from server.storage.model_store import read_facts
 from tests.conftest import ROOT, ROW, titanic_endpoint
 from tests.postgres import PASSWORD
 
+pytestmark = pytest.mark.slow
+
 
 class Source:
     """A database, and the passengers to put into it."""

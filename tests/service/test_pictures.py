@@ -11,6 +11,8 @@ from server.errors import BadRequest, InvalidRows
 from server.service.pictures import MOST_ROWS, sample
 from tests.conftest import titanic_endpoint
 
+pytestmark = pytest.mark.slow
+
 ROWS = [{"a": float(i), "b": float(i % 7), "y": i % 2} for i in range(40)]
 
 

@@ -17,6 +17,8 @@ from server.storage import database
 from server.storage.database import read_database
 from tests.postgres import PASSWORD
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sqlite(tmp_path):

@@ -14,7 +14,7 @@ from server.tables.writing import write_table
 from tests.web.conftest import assert_problem
 from tests.web.forecasting import AHEAD, MODEL, NEXT, PLACE, QUICK, QUIET, URL, forecast, own
 
-pytestmark = QUIET
+pytestmark = [QUIET, pytest.mark.slow]
 
 
 @pytest.fixture

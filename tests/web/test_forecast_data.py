@@ -9,7 +9,7 @@ from statsmodels.tsa.statespace import sarimax as statespace
 from tests.web.conftest import assert_problem
 from tests.web.forecasting import AHEAD, NEXT, QUICK, QUIET, URL, forecast, own
 
-pytestmark = QUIET
+pytestmark = [QUIET, pytest.mark.slow]
 
 
 def walk(index):

@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import ROW, titanic_endpoint, wait_until_ready
 from tests.web.reading import Page
 
+pytestmark = pytest.mark.slow
+
 IRIS = "$YAMLPATH/data/iris.csv"
 HOSTILE = "<script>alert(1)</script>"
 NAMES = [HOSTILE, "a'b\"c & d", "x" * 500, "addEventListener", "ünïcode €", "$HOME `id`"]

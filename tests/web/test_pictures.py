@@ -10,6 +10,8 @@ from tests.conftest import ROOT
 from tests.web.conftest import URL, assert_problem
 from tests.web.reading import Page
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)</script>"
 
 

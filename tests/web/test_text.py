@@ -293,3 +293,17 @@ def test_a_classifier_that_needs_dense_features(client, reviews, model_class):
 def test_a_mistake_stops_the_start_with_its_path(make_client, kwargs, path):
     with pytest.raises(ConfigError, match=rf"url\.reviews\.kwargs\.{path}: "):
         make_client({"reviews": texts(**kwargs)})
+
+
+@pytest.mark.parametrize("query", [5, True, ["a", ["b"]], {"a": "good"}, [{"c": 1}], None])
+def test_what_is_no_text_is_not_made_one(client, query):
+    assert_problem(client.post(URL, json={"query": query}), 400, "must be a text to classify")
+
+
+def test_no_queries_have_no_answers(client):
+    assert client.post(URL, json={"query": []}).json == []
+    assert client.post(URL, json=[{"query": "good"}, {"query": "bad"}]).json[1]["prediction"] is not None
+
+
+def test_the_texts_are_no_target(client):
+    assert_problem(client.post(f"{URL}?_action=retrain&target_col=text"), 400, "'text' is the column of texts")

@@ -11,6 +11,8 @@ from sklearn.svm import LinearSVC
 
 from tests.web.conftest import assert_problem
 
+pytestmark = pytest.mark.slow
+
 URL = "/sentiment"
 ROWS = pd.DataFrame(
     {

@@ -8,6 +8,8 @@ import pytest
 
 from server.tables.writing import write_table
 
+pytestmark = pytest.mark.slow
+
 # Writes down what it is given.
 MODULE = """
 import json, pathlib
