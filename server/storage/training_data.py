@@ -27,6 +27,7 @@ FILES = 100
 BYTES_PER_FILE = 64 * 2**10
 # … and at this number of files in any case: reading them costs half a millisecond each.
 MOST_FILES = 1000
+SUMMARISED = 2_000_000
 TABLE = {"delta.checkpointInterval": "20", "delta.logRetentionDuration": "interval 36500 days"}
 
 
@@ -70,15 +71,19 @@ class TrainingData:
         return to_frame(rows) if rows.num_rows else pd.DataFrame()
 
     def summary(self, version: int | None = None) -> list[ColumnSummary]:
-        """What each column holds; one column is in memory at a time."""
+        """What each column holds; at most SUMMARISED cells, and one column, are in memory at a time."""
         if not self.exists():
             return []
         table = DeltaTable(self.folder, version=version)
-        dataset = _dataset(table)
-        columns = columns_of(_schema(table)) if table.count() else []
-        return [
-            summarise(column.name, column.kind, dataset.to_table(columns=[column.name]).column(0)) for column in columns
-        ]
+        dataset, count = _dataset(table), table.count()
+        columns = columns_of(_schema(table)) if count else []
+        at_once = max(1, SUMMARISED // max(1, count))
+        found = []
+        for start in range(0, len(columns), at_once):
+            part = columns[start : start + at_once]
+            cells = dataset.to_table(columns=[column.name for column in part])
+            found += [summarise(column.name, column.kind, cells.column(column.name)) for column in part]
+        return found
 
     def history(self) -> list[dict[str, Any]]:
         """What changed the rows, newest first: version, timestamp (epoch milliseconds), operation, run."""

@@ -17,9 +17,14 @@ export function startManyRows(form, facts, url) {
   const show = () =>
     showCall("rows", "Predict every row of a file", { ...callFor(), files: input.files.length ? [...input.files] : PLACEHOLDER });
   let sent = null;
-  input.addEventListener("change", show);
+  input.addEventListener("change", () => {
+    // What stands below belongs to another file.
+    result.hidden = true;
+    show();
+  });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    result.hidden = true;
     sent = callFor([["_output", "records"]]);
     const csv = await work(form, sent, facts, "csv");
     if (!csv) return;
