@@ -9,11 +9,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import get_tags
 
-from server.schema import Column, Kind
+from server.schema import NUMERIC, Column, Kind
 
 # Beyond this many categories a dense one-hot matrix costs more than a sparse one.
 DENSE_CATEGORIES = 200
-NUMERIC = (Kind.INTEGER, Kind.NUMBER)
 # The step of the categories that are numbers.
 CODES = "codes"
 

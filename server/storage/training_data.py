@@ -14,7 +14,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from server.errors import BadRequest, Problem, SchemaConflict
-from server.schema import Column
+from server.schema import Column, pointer
 from server.schema.arrow import columns_of, to_frame, to_table
 from server.schema.columns import conform
 from server.storage.files import Lock, room_on_disk
@@ -213,7 +213,7 @@ def _cast(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
                 table.column(field.name).cast(field.type)
             except (pa.ArrowException, ValueError) as error:
                 detail = f"{field.name} holds {field.type} in the stored data, and these rows do not fit: {error}"
-                raise SchemaConflict(detail, [Problem(f"/{field.name}", "another type")]) from error
+                raise SchemaConflict(detail, [Problem(pointer(field.name), "another type")]) from error
         raise
 
 
@@ -235,6 +235,6 @@ def _check_names(rows: pd.DataFrame) -> None:
             other = seen[name.lower()]
             raise BadRequest(
                 f"the columns {other!r} and {name!r} differ only in case; rename one of them",
-                [Problem(f"/{name}", f"differs from {other!r} only in case")],
+                [Problem(pointer(name), f"differs from {other!r} only in case")],
             )
         seen[name.lower()] = name

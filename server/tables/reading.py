@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from server.config import Limits
 from server.errors import BadRequest, Problem, TooLarge
+from server.schema import pointer
 from server.schema.arrow import to_frame
 from server.tables.binary_formats import read_parquet
 from server.tables.confined import read_confined
@@ -70,7 +71,7 @@ def _check_size(table: pa.Table, what: str, limits: Limits) -> None:
     if twice:
         raise BadRequest(
             f"{what} has the column {twice[0]!r} more than once; give each column its own name",
-            [Problem(f"/{name}", "the name stands more than once") for name in twice],
+            [Problem(pointer(name), "the name stands more than once") for name in twice],
         )
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from server.errors import InvalidRows, NotReady, Problem, TransformFailed, did_you_mean
-from server.schema import Column, Kind
+from server.schema import Column, Kind, pointer
 from server.schema.arrow import to_frame, to_table
 from server.schema.columns import typed
 from server.tables.modules import GIVEN, Modules, importable
@@ -130,7 +130,7 @@ class Transform:
             if asked:
                 named = ", ".join(map(repr, asked))
                 hint = did_you_mean(asked[0], rows.columns) if len(asked) == 1 else ""
-                problems = [Problem(f"/{name}", "missing") for name in asked]
+                problems = [Problem(pointer(name), "missing") for name in asked]
                 return InvalidRows(f"the transform {self.text} needs columns that are missing: {named}{hint}", problems)
         place = next((f" (line {frame.lineno})" for frame in _own_frames(error, self._files)), "")
         known = f"; columns of the training data that were not sent: {', '.join(unsent)}" if unsent else ""

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from server.schema import Column, Kind
+from server.schema import NUMERIC, Column, Kind
 from server.web.wording import shown
 
 LINE = 80
-NUMERIC = frozenset({Kind.INTEGER, Kind.NUMBER})
 
 
 @dataclass(frozen=True)
