@@ -82,10 +82,15 @@ class Watch:
         self._allowed = allowed
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.found.append(f"script: {error}"))
-        page.on("requestfailed", lambda request: self.found.append(f"failed: {request.url} {request.failure}"))
+        page.on("requestfailed", self._failed)
         page.on("response", self._response)
         page.on("dialog", self._dialog)
         page.on("request", self._request)
+
+    def _failed(self, request: Any) -> None:
+        # Who leaves a page cancels what it still loads; nothing has failed then.
+        if request.failure != "net::ERR_ABORTED":
+            self.found.append(f"failed: {request.url} {request.failure}")
 
     def _console(self, message: Any) -> None:
         told = message.text.startswith("Failed to load resource") and any(
