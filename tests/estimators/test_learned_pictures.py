@@ -18,6 +18,8 @@ from server.estimators.learned_pictures import MOST_BARS, feature_names
 from server.estimators.pictures import picture_names
 from tests.estimators.samples import FITTED, LENGTHS, SIDES, TEXTS, WIDTH, documents, drawn
 
+pytestmark = pytest.mark.slow
+
 
 def test_coefficients_are_named_signed_and_sorted():
     rows = pd.DataFrame({"up": [1.0, 2, 3, 4, 9], "down": [4.0, 1, 3, 5, 2], "flat": [0.0, 1, 0, 1, 0]})

@@ -14,6 +14,8 @@ from server.tables.reading import read_upload
 from server.tables.text_formats import MISSING
 from server.tables.writing import write_table
 
+pytestmark = pytest.mark.slow
+
 DOORS = ("csv", "json", "jsonl", "xlsx", "parquet")
 EXACT = ("csv", "json", "jsonl", "parquet")  # a spreadsheet's numbers are floats
 # A spreadsheet that ends in empty rows has fewer rows, so every row has an `i`.

@@ -16,6 +16,8 @@ from server.tables.formats import Upload
 from server.tables.reading import read_upload
 from tests.tables.samples import feather, ods, ods_cell, ods_row, parquet, xlsx
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits()
 
 

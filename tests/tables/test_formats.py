@@ -13,6 +13,8 @@ from server.tables.reading import read_file, read_upload, read_uploads
 from server.tables.writing import write_table
 from tests.tables.samples import FILES, FRAME, zipped
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits()
 TYPES = {
     "csv": "text/csv",

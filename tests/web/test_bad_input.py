@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import ROOT, ROW, TITANIC_MODEL, titanic_endpoint
 from tests.web.conftest import URL, assert_problem
 
+pytestmark = pytest.mark.slow
+
 CSV = (ROOT / "data" / "titanic.csv").read_bytes()
 ACTIONS = ("predict", "score", "append", "train", "retrain")
 PASSENGER = {"PassengerId": 892, "Survived": 1, "Name": "A, B", "Ticket": "T", "Cabin": None} | ROW

@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import titanic_endpoint
 from tests.web.conftest import URL, assert_problem, state_of
 
+pytestmark = pytest.mark.slow
+
 # The guide's examples.
 GUIDE = "{{ handler.model.get_params() }}|{{ handler.model.__class__.__name__ }}|{{ data.columns | join(',') }}"
 

@@ -15,6 +15,8 @@ from server.errors import ConfigError
 from tests.conftest import ROOT
 from tests.web.conftest import FORM, assert_problem
 
+pytestmark = pytest.mark.slow
+
 URL = "/reviews"
 QUERY = "that movie was boring"
 LABELS = {0: "Negative", 1: "Positive"}

@@ -11,6 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from server.errors import ConfigError
 from tests.web.conftest import assert_problem
 
+pytestmark = pytest.mark.slow
+
 # The function as the guide prints it, without an import of np.
 PRINTED = """
 def transform(df, *args, **kwargs):
