@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from flask import Response, request, send_file
 from flask_restful import Resource
 
@@ -104,10 +105,12 @@ class MLHandlerResource(Resource):
         options = [name for name in data.options.get("_opts", []) if name]
         return json_response(self.endpoint_.forget(list(dict.fromkeys(what)), options))
 
-    def _predict(self, data: RequestData) -> Response:
+    def _predict(self, data: RequestData, rows: pd.DataFrame | None = None) -> Response:
+        """The predictions for the rows sent, which may have been read already."""
         data.check_options({"_action", "_output", "_format", *VIEWS})
         format_ = chosen_format(request, data.option("_format"), PREDICTION_FORMATS)
-        rows = data.rows(self._limits, self.endpoint_.text_columns())
+        if rows is None:
+            rows = data.rows(self._limits, self.endpoint_.text_columns())
         return prediction_response(self.endpoint_.predict(rows, data.option("_output")), format_)
 
     def _score(self, data: RequestData) -> Response:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+import pandas as pd
 from flask import Response, request
 
 from server.errors import BadRequest, InvalidParameter
@@ -19,25 +20,26 @@ class TextHandlerResource(MLHandlerResource):
         super().__init__(endpoint)
         self._texts = endpoint
 
-    def _predict(self, data: RequestData) -> Response:
+    def _predict(self, data: RequestData, rows: pd.DataFrame | None = None) -> Response:
         """The query's class and confidence; of several queries, a list; of rows of texts, as MLHandler.
 
         Where query and column have the same name, a named action tells rows from a query.
         """
         if "_action" in data.options and self._texts.query == self._texts.text_col:
             return super()._predict(data)
-        queries = self._queries(data)
+        columns = (self._texts.query, self._texts.text_col, *self._texts.text_columns())
+        rows = data.rows(self._limits, columns)
+        queries = self._queries(data, rows)
         if queries is not None:
             for option in data.options.keys() - {"_action"}:
                 raise InvalidParameter(f"{option} has no meaning beside {self._texts.query}; {self._advice()}")
             answers = self._texts.classify(queries)
             return json_response(answers[0] if len(answers) == 1 else answers)
-        rows = data.rows(self._limits, (self._texts.query, self._texts.text_col))
         if not rows.columns.empty and self._texts.text_col not in rows.columns:
             raise BadRequest(f"there is no text in {', '.join(map(repr, rows.columns[:5]))}; {self._advice()}")
-        return super()._predict(data)
+        return super()._predict(data, rows)
 
-    def _queries(self, data: RequestData) -> list[Any] | None:
+    def _queries(self, data: RequestData, rows: pd.DataFrame) -> list[Any] | None:
         """The values of the query, as they were sent; None where there is no such argument."""
         name = self._texts.query
         if len(data.uploads) == 1 and not data.fields:
@@ -50,7 +52,6 @@ class TextHandlerResource(MLHandlerResource):
                 return sent[name] if isinstance(sent[name], list) else [sent[name]]
             if isinstance(sent, list) and sent and all(isinstance(row, dict) and name in row for row in sent):
                 return [row[name] for row in sent]
-        rows = data.rows(self._limits, (name, self._texts.text_col))
         return rows[name].tolist() if name in rows.columns else None
 
     def _advice(self) -> str:
