@@ -19,6 +19,7 @@ ServerError
 └── NotReady                503   configured, but not (yet) able to answer
     ├── FirstTrainingFailed 503   the training that the endpoint started by itself failed
     └── ModelUnreadable     503   the stored model file does not load
+        └── WeightsMissing  503   the pretrained weights of a text model are not on this machine
 """
 
 from collections.abc import Iterable
@@ -172,6 +173,12 @@ class ModelUnreadable(NotReady):
     """The stored model file does not load."""
 
     title = "Model file is unreadable"
+
+
+class WeightsMissing(ModelUnreadable):
+    """The pretrained weights of a text model are not on this machine (yet); the sentence says what to do."""
+
+    title = "Not ready"
 
 
 def did_you_mean(name: str, known: Iterable[str], most: int = 3) -> str:

@@ -9,6 +9,7 @@ from server.config.sections import (
     Limits,
     ServerSection,
     TextHandlerEndpoint,
+    TextModelOptions,
     TrainingOptions,
 )
 
@@ -20,6 +21,7 @@ __all__ = [
     "Limits",
     "ServerSection",
     "TextHandlerEndpoint",
+    "TextModelOptions",
     "TrainingOptions",
     "database_file",
     "load_config",

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from server.config.database_url import absolute_url
 from server.config.mistakes import problems_of
-from server.config.sections import ConfigFile, EndpointEntry, ServerSection
+from server.config.sections import TASKS, ConfigFile, EndpointEntry, ServerSection
 from server.config.variables import expand, merged, settings_from
 from server.errors import ConfigError, Problem, did_you_mean
 
@@ -238,11 +238,23 @@ def _endpoint_paths(entry: EndpointEntry, folder: Path) -> EndpointEntry:
         changes["template"] = _absolute(kwargs.template, folder)
     files = {name: getattr(kwargs.model, name, None) for name in ("path", "vectorizer")}
     paths = {name: _absolute(path, folder) for name, path in files.items() if path}
-    changes["model"] = kwargs.model.model_copy(update=paths)
+    changes["model"] = kwargs.model.model_copy(update={**paths, **_pretrained(entry, folder)})
     if kwargs.data and kwargs.data.url:
         absolute = absolute_url if kwargs.data.is_database else _absolute
         changes["data"] = kwargs.data.model_copy(update={"url": absolute(kwargs.data.url, folder)})
     return entry.model_copy(update={"kwargs": kwargs.model_copy(update=changes)})
+
+
+def _pretrained(entry: EndpointEntry, folder: Path) -> dict[str, Any]:
+    """The parameters of a text model, with the folder of its pretrained weights as an absolute path."""
+    params = entry.kwargs.model.params
+    name = params.get("model")
+    if entry.model_class not in TASKS.values() or not isinstance(name, str):
+        return {}
+    # org/name may be a folder beside the configuration, or else a model of the hub.
+    if name.startswith((".", "/", "~")) or (folder / name).is_dir():
+        return {"params": {**params, "model": _absolute(name, folder)}}
+    return {}
 
 
 def _check_names(config: Config) -> None:

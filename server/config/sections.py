@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from server.config.database_url import checked_url, is_database_url
 
 OUTPUTS = ("values", "records", "proba")
+# The class that each task of the backend transformers stands for.
+TASKS = {"sentiment-analysis": "SentimentAnalysis", "ner": "NER"}
 # A Gramex pattern may be a regular expression; here it is a path.
 NOT_IN_A_PATH = re.compile(r"[()*+?\[\]{}|^\\<>#\s]")
 
@@ -137,6 +139,7 @@ class ModelOptions(TrainingOptions):
     cats: Columns = Field(default=(), description="Categorical columns: imputed and one-hot encoded.")
     nums: Columns = Field(default=(), description="Numeric columns: imputed and scaled.")
     pipeline: bool = Field(default=True, description="false fits the class on the numeric columns as they are.")
+    text_col: Text = Field(default="text", description="The column of texts that SentimentAnalysis or NER reads.")
 
 
 class TextModelOptions(TrainingOptions):
@@ -185,6 +188,15 @@ class MLHandlerKwargs(HandlerKwargs):
     backend: Literal["transformers"] | None = Field(default=None, description="With task: a text model.")
     task: Literal["sentiment-analysis", "ner"] | None = Field(default=None, description="Task of the backend.")
 
+    @model_validator(mode="after")
+    def _one_class(self) -> Self:
+        named = self.model.class_
+        if self.backend and not self.task and named not in TASKS.values():
+            raise ValueError(f"backend: {self.backend} needs task: {' or '.join(TASKS)}")
+        if self.task and named not in (None, TASKS[self.task]):
+            raise ValueError(f"task: {self.task} is class {TASKS[self.task]}, and model.class is {named}; give one")
+        return self
+
 
 class TextHandlerKwargs(HandlerKwargs):
     """The kwargs of a TextHandler endpoint."""
@@ -211,8 +223,7 @@ class MLHandlerEndpoint(EndpointSection):
     @property
     def model_class(self) -> str | None:
         """The configured class, also when it is spelled as backend and task."""
-        tasks = {"sentiment-analysis": "SentimentAnalysis", "ner": "NER"}
-        return self.kwargs.model.class_ or (tasks[self.kwargs.task] if self.kwargs.task else None)
+        return self.kwargs.model.class_ or (TASKS[self.kwargs.task] if self.kwargs.task else None)
 
 
 class TextHandlerEndpoint(EndpointSection):

@@ -1,6 +1,8 @@
 """The interface of every model, whatever its library."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +23,24 @@ class ModelKind(StrEnum):
     OUTLIER_DETECTOR = "outlier detector"
     TRANSFORMER = "transformer"
     FORECASTER = "forecaster"
+    RECOGNIZER = "entity recognizer"
     OTHER = "model"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is: the step it has done, of how many, and the loss there."""
+
+    step: int
+    of: int
+    loss: float
+
+
+Report = Callable[[Progress], None]
+
+
+def ignore(progress: Progress) -> None:
+    """A Report for those who do not want to know."""
 
 
 class Estimator(ABC):
@@ -58,11 +77,20 @@ class Estimator(ABC):
             ModelKind.CLASSIFIER: "accuracy",
             ModelKind.REGRESSOR: "R²",
             ModelKind.FORECASTER: "mean absolute error",
+            ModelKind.RECOGNIZER: "F1",
         }.get(self.kind, "score")
 
+    # A model is one pickle, unless its library writes a folder.
+    is_folder = False
+
+    @property
+    def defect(self) -> str | None:
+        """Why the model cannot answer, as far as that shows only when it is used; None if nothing is known."""
+        return None
+
     @abstractmethod
-    def fit(self, features: pd.DataFrame, target: np.ndarray | None) -> None:
-        """Learn from the rows; a target has shape (n_rows,).
+    def fit(self, features: pd.DataFrame, target: np.ndarray | None, report: Report = ignore) -> None:
+        """Learn from the rows; a target has shape (n_rows,), and `report` is told of each step, if there are any.
 
         Raises:
             UntrainableRows: the class cannot learn from them.
@@ -92,6 +120,14 @@ class Estimator(ABC):
             BadRequest: an unknown metric, or one that cannot be had for these rows.
         """
 
+    def scores(self, features: pd.DataFrame, target: np.ndarray | None, metric: str | None = None) -> dict[str, Any]:
+        """`score` and what else there is to tell, by name; the score itself comes first.
+
+        Raises:
+            BadRequest: as `score`.
+        """
+        return {"score": self.score(features, target, metric)}
+
     @abstractmethod
     def parameters(self) -> dict[str, Any]:
         """The parameters it was made with."""
@@ -115,5 +151,5 @@ class Estimator(ABC):
         """The family's estimator around such an object."""
 
     def save(self, path: Path) -> None:
-        """Write the model as a pickle that joblib reads in any environment with its library."""
+        """Write the model as a pickle that joblib reads in any environment with its library, or as a folder."""
         joblib.dump(self.model, path)

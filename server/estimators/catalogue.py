@@ -19,7 +19,10 @@ from sklearn.utils import all_estimators
 
 from server.errors import UnknownClass, did_you_mean
 from server.estimators.base import ModelKind
+from server.estimators.entities import NER
 from server.estimators.sarimax import SARIMAX
+from server.estimators.sentiment import SentimentAnalysis
+from server.estimators.text_class import TextClass
 
 # In the order of likelihood: importing all of scikit-learn takes a second and 30 MB.
 MODULES = (
@@ -30,11 +33,8 @@ MODULES = (
     "multioutput", "semi_supervised", "compose", "pipeline", "feature_extraction", "feature_extraction.text",
 )  # fmt: skip
 # Beside scikit-learn's.
-OWN: dict[str, type] = {"SARIMAX": SARIMAX}
-LATER = {
-    "SentimentAnalysis": "text models are not part of this release",
-    "NER": "text models are not part of this release",
-}
+TEXT_CLASSES: dict[str, type[TextClass]] = {"SentimentAnalysis": SentimentAnalysis, "NER": NER}
+OWN: dict[str, type] = {"SARIMAX": SARIMAX, **TEXT_CLASSES}
 TEXT = "it takes documents, not rows of columns"
 TARGETS = "it encodes targets, not rows"
 SEVERAL = "it needs several targets, and an endpoint has one"
@@ -74,8 +74,6 @@ def find_class(name: str, allowed: Collection[str] = ()) -> type:
     """
     found = _allowed_class(name, allowed) or OWN.get(name) or _sklearn_class(name)
     if found is None:
-        if name in LATER:
-            raise UnknownClass(f"{name}: {LATER[name]}")
         raise UnknownClass(
             f"there is no model class {name!r}{did_you_mean(name, [*class_names(), *OWN])}"
             "; any class name of scikit-learn can be given"

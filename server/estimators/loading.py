@@ -1,4 +1,4 @@
-"""A model file → the estimator of the family that knows it."""
+"""A model file, or a folder in transformers' format → the estimator of the family that knows it."""
 
 import warnings
 from collections.abc import Iterator
@@ -12,24 +12,31 @@ from server.errors import ModelUnreadable
 from server.estimators.base import Estimator
 from server.estimators.documents import CLASSIFYING, DocumentEstimator, with_vectorizer
 from server.estimators.tabular import TabularEstimator, is_model
+from server.estimators.text_folder import read_folder
+from server.estimators.texts import TEXT_FAMILIES, SentimentEstimator
 from server.estimators.timeseries import TimeSeriesEstimator
 
 # Who is asked first knows its own objects best.
 FAMILIES: tuple[type[Estimator], ...] = (TimeSeriesEstimator, DocumentEstimator, TabularEstimator)
 
 
-def load_estimator(path: Path, vectorizer: Path | None = None, texts: bool = False) -> Estimator:
-    """The estimator in the file.
+def load_estimator(
+    path: Path, vectorizer: Path | None = None, texts: bool = False, quantize: str | None = None
+) -> Estimator:
+    """The estimator in the file or folder.
 
     Args:
-        path: the model file.
+        path: the model file, or a transformer's folder.
         vectorizer: the file of the vectorizer that turns texts into the model's features.
         texts: whether it must be a classifier of texts.
+        quantize: how a transformer's weights are to be made smaller; see TextClass.
 
     Raises:
         FileNotFoundError: there is no model file.
         ModelUnreadable: a file does not hold what it should, or not so that it can be read here.
     """
+    if path.is_dir():
+        return load_text_model(path, texts, quantize)
     with reading(path, "unpickled"):
         model = joblib.load(path)
     with reading(path, "served"):
@@ -44,6 +51,20 @@ def load_estimator(path: Path, vectorizer: Path | None = None, texts: bool = Fal
     raise ModelUnreadable(
         f"{named(path)} holds a {type(model).__name__}, which is no model: it has neither predict nor transform"
     )
+
+
+def load_text_model(path: Path, classifier: bool = False, quantize: str | None = None) -> Estimator:
+    """The estimator in a transformer's folder; its weights are read on first use.
+
+    Raises:
+        ModelUnreadable: the folder holds no model of texts, or no classifier where it must.
+    """
+    folder = read_folder(path)
+    for family in TEXT_FAMILIES.values():
+        if family.holds(folder) and (family is SentimentEstimator or not classifier):
+            return family.of(folder, quantize)
+    wanted = "sequence classification" if classifier else "sequence or token classification"
+    raise ModelUnreadable(f"{named(path)} has no head for {wanted}; train it first, and name it as params.model")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from server.errors import BadRequest, InvalidRows, UntrainableRows
 from server.estimators.attributes import learned_attributes
-from server.estimators.base import Estimator, ModelKind
+from server.estimators.base import Estimator, ModelKind, Report, ignore
 from server.estimators.catalogue import kind_of_model
 from server.estimators.foreign import schema_of
 from server.estimators.parameters import build, plain_parameters
@@ -65,7 +65,7 @@ class TabularEstimator(Estimator):
     def class_name(self) -> str:
         return type(self.estimator).__name__
 
-    def fit(self, features: pd.DataFrame, target: np.ndarray | None) -> None:
+    def fit(self, features: pd.DataFrame, target: np.ndarray | None, report: Report = ignore) -> None:
         self._check_target(target)
         try:
             self.model.fit(self._taken(features), target)

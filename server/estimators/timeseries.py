@@ -11,7 +11,7 @@ import pandas as pd
 
 from server.errors import BadRequest, InvalidRows, ModelUnreadable, Problem, UntrainableRows
 from server.estimators.attributes import plain
-from server.estimators.base import Estimator, ModelKind
+from server.estimators.base import Estimator, ModelKind, Report, ignore
 from server.estimators.parameters import build, plain_parameters
 from server.estimators.sarimax import SARIMAX
 from server.estimators.scoring import score_of_values
@@ -97,7 +97,7 @@ class TimeSeriesEstimator(Estimator):
         """The timestamps of the training, at the frequency of the model."""
         return Timeline.of(_index_of(self.results))
 
-    def fit(self, features: pd.DataFrame, target: np.ndarray | None) -> None:
+    def fit(self, features: pd.DataFrame, target: np.ndarray | None, report: Report = ignore) -> None:
         if target is None:
             raise UntrainableRows("SARIMAX learns to predict a column; name it with target_col")
         if target.dtype == object:

@@ -4,7 +4,7 @@ from typing import Any
 
 from server.config import Config
 from server.errors import BadRequest, NotReady, Problem
-from server.estimators.catalogue import LATER, find_class, find_text_class
+from server.estimators.catalogue import find_class, find_text_class
 from server.estimators.parameters import build, check_parameters
 from server.estimators.vectorizer import check_vectorizer
 from server.tables.transform import find_transform
@@ -16,7 +16,7 @@ def model_problems(config: Config) -> list[Problem]:
     for name, entry in config.url.items():
         model = entry.kwargs.model
         path = f"url.{name}.kwargs.model"
-        if entry.model_class is None or entry.model_class in LATER:
+        if entry.model_class is None:
             continue
         find = find_text_class if entry.handler == "TextHandler" else find_class
         try:

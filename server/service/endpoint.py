@@ -2,33 +2,35 @@
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeVar
 
 import pandas as pd
 
 from server.config import Config
-from server.errors import BadRequest, ModelMissing, UntrainableRows, did_you_mean
+from server.errors import BadRequest, ModelMissing, ModelUnreadable, UntrainableRows
 from server.estimators.scoring import check_metric
 from server.jobs import Runner
 from server.schema import Column
 from server.schema.conversion import Kind
 from server.service.description import described, stale_reasons
+from server.service.entity_rows import shown, storable
+from server.service.forgetting import check_forgettable
 from server.service.pictures import Pictures, Subject
 from server.service.prediction import Prediction, predicted
 from server.service.preparation import prepare
 from server.service.readiness import Readiness
-from server.service.recipe import OPTIONS, Options, Recipe, changed
+from server.service.recipe import OPTIONS, Options, Recipe
 from server.service.scoring import scored
 from server.service.serving import ServedModel
+from server.service.settings import Settings
 from server.service.source import fill_once, is_missing
 from server.service.stored import StoredData
-from server.service.training import TrainingTask, current_recipe, open_models, open_store, train
-from server.storage.endpoint_store import own
-from server.tables.preparation import unknown_columns
+from server.service.training import TrainingTask, open_models, open_store, train
 
 logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 
 class Endpoint:
@@ -41,6 +43,7 @@ class Endpoint:
         self._runner = runner
         self._store = open_store(config, name)
         self._models = open_models(config, name, self._store)
+        self.settings = Settings(name, config, self._store, self._models)
         self.pictures = Pictures(self._store, self._subject, self._trained_part)
         self.stored = StoredData(self._store.data, self._fill)
         self.readiness = Readiness(name, self.entry, self._store, self._models, self._start_first_training)
@@ -52,16 +55,22 @@ class Endpoint:
             ModelMissing, NotReady: there is no model that could answer.
             InvalidRows: a column is missing or a cell does not fit.
         """
-        return predicted(self._served(), rows, output or self.entry.kwargs.output, self._target_name())
+        scored = getattr(self.entry.kwargs, "task", None) == "sentiment-analysis" and output != "proba"
+        output, target = output or self.entry.kwargs.output, self._target_name()
+        return self._asked(lambda served: predicted(served, rows, output, target, scored))
 
-    def score(self, rows: pd.DataFrame | None, metric: str | None, target: str | None) -> dict[str, float]:
-        """The model's score on the rows, or without any on the stored training data.
+    def score(self, rows: pd.DataFrame | None, metric: str | None, target: str | None) -> dict[str, Any]:
+        """The model's scores on the rows, or without any on the stored training data.
 
         Raises:
             BadRequest: the metric is unknown, the target column is missing, or there are no rows.
         """
         check_metric(metric)
-        served = self._served()
+        return self._asked(lambda served: self._scores(served, rows, metric, target))
+
+    def _scores(
+        self, served: ServedModel, rows: pd.DataFrame | None, metric: str | None, target: str | None
+    ) -> dict[str, Any]:
         if rows is None:
             stored = self.stored_rows()
             if stored.empty:
@@ -69,11 +78,11 @@ class Endpoint:
             rows = self._trained_part(stored, served)
         elif not rows.empty:
             rows = served.transformed(rows)
-        return {"score": scored(served, rows, metric, target or self._target_name())}
+        return scored(served, rows, metric, target or self._target_name())
 
     def _trained_part(self, stored: pd.DataFrame, served: ServedModel) -> pd.DataFrame:
         """The stored rows and columns as the serving model was trained on them."""
-        recipe = self._recipe()
+        recipe = self.settings.recipe()
         trained = served.facts.get("options")
         options = Options.from_dict(trained) if trained else recipe.options
         return prepare(stored, options, self.name, served.find_transform(), recipe.text_col).rows
@@ -81,17 +90,17 @@ class Endpoint:
     def stored_rows(self) -> pd.DataFrame:
         """The training data; empty when there is none."""
         self._fill()
-        return self._store.data.read()
+        return shown(self._store.data.read(), self.settings.recipe())
 
-    def model_file(self) -> Path:
-        """The file of the serving model.
+    def model_file(self) -> tuple[str, Path | IO[bytes]]:
+        """The serving model's name and its file, or the zip of its folder.
 
         Raises:
             ModelMissing: there is none.
         """
-        if self._store.model.signature() is None:
+        if self._models.current() is None:
             raise self._missing()
-        return self._store.model.path
+        return self._models.file()
 
     def append(self, rows: pd.DataFrame) -> dict[str, int]:
         """Add all rows to the training data, or none.
@@ -102,6 +111,7 @@ class Endpoint:
         if rows.empty:
             raise BadRequest("there are no rows to append")
         self._fill()
+        rows = storable(rows, self.settings.recipe(), self._store.data.columns())
         with self._store.changing():
             return {"rows": self._store.data.append(rows), "appended": len(rows)}
 
@@ -114,16 +124,13 @@ class Endpoint:
             UntrainableRows, BadRequest: nothing could be trained from this.
             TrainingFailed: the training process failed. In either case everything is as it was.
         """
-        recipe = self._recipe()
-        if given:
-            settings = own(changed(self._store.settings(), recipe, given, self.config.server.classes))
-            recipe = current_recipe(self.config, self.name, self._store, self._models, settings)
+        recipe = self.settings.with_given(given)
         recipe.find_class(self.config.server.classes)
         task = TrainingTask(self.name, self.config, uuid.uuid4().hex, dict(given))
         if rows is not None:
             if rows.empty:
                 raise UntrainableRows("there are no rows to train on")
-            self._store.stage_rows(task.run, rows)
+            self._store.stage_rows(task.run, storable(rows, recipe))
         try:
             return self._runner.run(train, task)
         finally:
@@ -135,12 +142,7 @@ class Endpoint:
         Raises:
             UnknownClass, InvalidParameter: nothing is changed.
         """
-        with self._store.changing():
-            settings = changed(self._store.settings(), self._recipe(), given, self.config.server.classes)
-            self._store.save_settings(settings["transform"], settings["model"])
-        recipe = self._recipe()
-        self._warn_of_unknown_columns(recipe)
-        return self._described(recipe)
+        return self._described(self.settings.change(given))
 
     def forget(self, what: Sequence[str], options: Sequence[str] = ()) -> dict[str, list[str]]:
         """Delete the model, the training data ("cache") or changed options ("opts").
@@ -148,7 +150,7 @@ class Endpoint:
         Raises:
             BadRequest: an unknown thing or option; nothing is deleted then.
         """
-        self._check_forgettable(what, options)
+        check_forgettable(what, options)
         deleted = []
         if "model" in what and self._forget_model():
             deleted.append("model")
@@ -161,32 +163,18 @@ class Endpoint:
                 self._store.data.clear()
             deleted += ["cache"] if existed else []
         if "opts" in what:
-            self._forget_options(options or OPTIONS)
+            self.settings.forget(options or OPTIONS)
             deleted.append("opts")
         return {"deleted": deleted}
-
-    def _check_forgettable(self, what: Sequence[str], options: Sequence[str]) -> None:
-        for name, known in [(item, ("model", "cache", "opts")) for item in what] + [
-            (item, OPTIONS) for item in options
-        ]:
-            if name not in known:
-                hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
-                raise BadRequest(f"{name!r} cannot be deleted{hint}")
 
     def _forget_model(self) -> bool:
         with self._store.changing():
             # Told first: a start between the two steps must not train anew.
-            existed = self._store.model.signature() is not None
+            existed = self.readiness.served_or_none() is not None or self._store.model.signature() is not None
             if existed:
                 self._store.save_state({"state": "deleted"})
                 self._store.model.delete()
         return existed
-
-    def _forget_options(self, options: Sequence[str]) -> None:
-        with self._store.changing():
-            settings = changed(self._store.settings(), self._recipe(), {}, self.config.server.classes)
-            kept = {name: value for name, value in settings["transform"].items() if name not in options}
-            self._store.save_settings(kept, settings["model"])
 
     def describe_model(self) -> dict[str, Any]:
         """Class and all its parameters as it will next be trained.
@@ -194,20 +182,25 @@ class Endpoint:
         Raises:
             ModelMissing: there is no trained model.
         """
-        if self._store.model.signature() is None:
+        if self._store.model.signature() is None and self.readiness.served_or_none() is None:
             raise self._missing()
-        return self._described(self._recipe())
+        return self._described(self.settings.recipe())
 
     def describe(self) -> dict[str, Any]:
         """Options, class and parameters, learned attributes, and whether the configuration has changed since."""
-        recipe = self._recipe()
+        recipe = self.settings.recipe()
         served = self.readiness.served_or_none()
         return {
             "opts": recipe.options.to_dict(),
             "params": {"class": recipe.class_name, "params": recipe.params},
             "attrs": served.estimator.attributes() if served else {},
             "stale": bool(self.stale_reasons(served)),
+            "training": self.progress(),
         }
+
+    def progress(self) -> dict[str, Any] | None:
+        """How far the running training is: its run, step, of, loss; None if none runs, or it tells nothing."""
+        return self._store.progress()
 
     def stale_reasons(self, served: ServedModel | None) -> list[str]:
         """What has changed in the configuration since the serving model was trained."""
@@ -216,10 +209,6 @@ class Endpoint:
     def served(self) -> ServedModel | None:
         """The model that serves, if any."""
         return self._models.current()
-
-    def recipe(self) -> Recipe:
-        """What would be trained now."""
-        return self._recipe()
 
     def text_columns(self) -> list[str]:
         """Columns known to hold text, in which '007' must stay '007'."""
@@ -230,12 +219,13 @@ class Endpoint:
         return _text_names(columns)
 
     def stored_text_columns(self) -> list[str]:
-        """The text columns of the stored training data."""
-        return _text_names(self._store.data.columns())
+        """The text columns of the stored training data, or of those to come."""
+        return _text_names(self._store.data.columns()) or self.settings.recipe().text_columns
 
     def prepare(self) -> None:
         """Finish what a death interrupted; train if there is data and a class and no model yet, or a stale one."""
         self._store.recover()
+        self._models.fetch_soon()
         self.readiness.retry()
         stale = self.entry.kwargs.retrain_on_change and bool(self.stale_reasons(self.readiness.served_or_none()))
         if stale or self.readiness.wants_first_training():
@@ -246,23 +236,29 @@ class Endpoint:
         self._runner.run(train, task)
 
     def _served(self) -> ServedModel:
-        self.readiness.check_supported()
         served = self._models.current()
         if served is None:
             self.readiness.check()
             raise self._missing()
         return served
 
+    def _asked(self, question: Callable[[ServedModel], Answer]) -> Answer:
+        """The serving model's answer; a folder of weights that was replaced before they were read is asked anew."""
+        served = self._served()
+        try:
+            return question(served)
+        except ModelUnreadable:
+            if self._models.current() is served:
+                raise
+            return question(self._served())
+
     def _subject(self) -> Subject:
         served = self._served()
         self._fill()
-        return Subject(served, self._recipe(), self._target_name())
+        return Subject(served, self.settings.recipe(), self._target_name())
 
     def _missing(self) -> ModelMissing:
         return ModelMissing(f"{self.name} has no trained model; POST ?_action=train with rows to train one")
-
-    def _recipe(self) -> Recipe:
-        return current_recipe(self.config, self.name, self._store, self._models)
 
     def _described(self, recipe: Recipe) -> dict[str, Any]:
         return described(recipe, self.readiness.served_or_none(), self.config.server.classes)
@@ -274,16 +270,7 @@ class Endpoint:
         served = self._models.current()
         if served is not None and served.schema.target is not None and served.facts:
             return served.schema.target.name
-        return self._recipe().options.target_col
-
-    def _warn_of_unknown_columns(self, recipe: Recipe) -> None:
-        columns = self._store.data.columns()
-        source = self.entry.kwargs.data
-        # What a transform makes of the columns is seen, and told, in the training.
-        if columns and not (source and source.transform):
-            rows = pd.DataFrame(columns=[column.name for column in columns])
-            for option, names in unknown_columns(rows, recipe.options.to_dict()).items():
-                logger.warning("%s: %s names columns that the data does not have: %s", self.name, option, names)
+        return self.settings.recipe().options.target_col
 
 
 def _text_names(columns: Sequence[Column]) -> list[str]:

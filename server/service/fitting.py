@@ -8,38 +8,41 @@ import numpy as np
 import pandas as pd
 
 from server.errors import BadRequest, InvalidRows, NoScore, UntrainableRows, did_you_mean
-from server.estimators.base import Estimator, ModelKind
+from server.estimators.base import Estimator, ModelKind, Report, ignore
 from server.estimators.documents import DocumentEstimator
+from server.estimators.entities import NER
 from server.estimators.pipeline import is_categorical
 from server.estimators.sarimax import SARIMAX
 from server.estimators.tabular import TabularEstimator
+from server.estimators.texts import TEXT_FAMILIES
 from server.estimators.timeline import frequency_of
 from server.estimators.timeseries import TimeSeriesEstimator
 from server.schema import Column, Kind, Schema
 from server.service.preparation import Prepared
 from server.service.recipe import Options, Recipe
 
-PREDICTING = (ModelKind.CLASSIFIER, ModelKind.REGRESSOR, ModelKind.FORECASTER)
+PREDICTING = (ModelKind.CLASSIFIER, ModelKind.REGRESSOR, ModelKind.FORECASTER, ModelKind.RECOGNIZER)
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model; `answer` is {"score": …}, or the learned attributes of a model that has no score."""
+    """A fitted model; `answer` holds its score and what belongs to it, or what it learned if it has no score."""
 
     estimator: Estimator
     schema: Schema
     answer: dict[str, Any]
+    score: float | None = None
 
 
-def fit(prepared: Prepared, recipe: Recipe, allowed: tuple[str, ...]) -> Fitted:
-    """Train on the rows.
+def fit(prepared: Prepared, recipe: Recipe, allowed: tuple[str, ...], report: Report = ignore) -> Fitted:
+    """Train on the rows; `report` is told how far it is.
 
     Raises:
         UntrainableRows: the class cannot learn from these rows.
         InvalidParameter: the parameters do not fit the class.
     """
     cls = recipe.find_class(allowed)
-    make = _documents if recipe.text_col else FAMILIES.get(cls, _tabular)
+    make = FAMILIES.get(cls) or (_documents if recipe.text_col else _tabular)
     rows = prepared.rows
     estimator, schema = make(prepared, recipe, cls)
     if estimator.kind in PREDICTING and schema.target is None:
@@ -49,8 +52,10 @@ def fit(prepared: Prepared, recipe: Recipe, allowed: tuple[str, ...]) -> Fitted:
         target = schema.parse_target(rows) if schema.target else None
     except InvalidRows as error:
         raise UntrainableRows(error.detail, error.problems) from error
-    estimator.fit(features, target)
-    return Fitted(estimator, schema, _answer(estimator, features, target))
+    estimator.fit(features, target, report)
+    if estimator.kind is ModelKind.TRANSFORMER:
+        return Fitted(estimator, schema, _learned(estimator, features))
+    return _scored(estimator, schema, features, target)
 
 
 def _tabular(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
@@ -86,7 +91,8 @@ def _target(rows: pd.DataFrame, options: Options) -> Column | None:
     name = options.target_col
     if name not in rows.columns or name is None:
         return None
-    return Column.of(name, rows[name], categorical=rows[name].nunique() <= 100)
+    few = Column.of(name, rows[name]).kind is not Kind.NESTED and rows[name].nunique() <= 100
+    return Column.of(name, rows[name], categorical=few)
 
 
 def _time_series(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
@@ -115,20 +121,35 @@ def _frequency(timestamps: pd.Series, index: Column) -> str | None:
     return frequency_of(pd.DatetimeIndex(moments).unique().sort_values())
 
 
+def _texts(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
+    schema = _text_schema(prepared.rows, recipe)
+    if cls is NER and schema.target is not None:
+        # Lists of entities may come as JSON text.
+        schema = replace(schema, target=Column(schema.target.name, Kind.NESTED))
+    return TEXT_FAMILIES[cls].from_texts(recipe.params), schema
+
+
 def _documents(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
-    rows, name = prepared.rows, recipe.text_col or ""
+    schema = _text_schema(prepared.rows, recipe)
+    return DocumentEstimator.from_texts(cls, recipe.params, recipe.vectorizer_params), schema
+
+
+def _text_schema(rows: pd.DataFrame, recipe: Recipe) -> Schema:
+    name = recipe.text_col or ""
     if name not in rows.columns:
         raise UntrainableRows(
             f"the column of texts {name!r} is not in the training data{did_you_mean(name, rows.columns)}"
         )
     if recipe.options.target_col == name:
         raise UntrainableRows(f"{name!r} is the column of texts; target_col names what they say")
-    estimator = DocumentEstimator.from_texts(cls, recipe.params, recipe.vectorizer_params)
-    return estimator, Schema((Column(name, Kind.TEXT),), _target(rows, recipe.options))
+    return Schema((Column(name, Kind.TEXT),), _target(rows, recipe.options))
 
 
 # Every other class learns from a table.
-FAMILIES: dict[type, Callable[[Prepared, Recipe, type], tuple[Estimator, Schema]]] = {SARIMAX: _time_series}
+FAMILIES: dict[type, Callable[[Prepared, Recipe, type], tuple[Estimator, Schema]]] = {
+    SARIMAX: _time_series,
+    **dict.fromkeys(TEXT_FAMILIES, _texts),
+}
 
 
 def _no_target(rows: pd.DataFrame, options: Options, class_name: str) -> str:
@@ -138,17 +159,22 @@ def _no_target(rows: pd.DataFrame, options: Options, class_name: str) -> str:
     return f"the target column {options.target_col!r} is not in the training data{near}"
 
 
-def _answer(estimator: Estimator, features: pd.DataFrame, target: np.ndarray | None) -> dict[str, Any]:
-    """What the training answers; a model that cannot even answer for its own rows is not published."""
+def _scored(estimator: Estimator, schema: Schema, features: pd.DataFrame, target: np.ndarray | None) -> Fitted:
+    """The model with its scores; one that cannot even answer for its own rows is not published."""
     try:
-        if estimator.kind is not ModelKind.TRANSFORMER:
-            return {"score": estimator.score(features, target)}
+        scores = estimator.scores(features, target)
     except NoScore:
         if estimator.kind in PREDICTING:
             # R² of a single row is undefined, and yet the model is trained.
-            return {"score": None}
+            return Fitted(estimator, schema, {"score": None})
+        return Fitted(estimator, schema, _learned(estimator, features))
     except BadRequest as error:
         raise UntrainableRows(f"{estimator.class_name} cannot predict the rows it learned: {error.detail}") from error
+    return Fitted(estimator, schema, scores, next(iter(scores.values())))
+
+
+def _learned(estimator: Estimator, features: pd.DataFrame) -> dict[str, Any]:
+    """What a model without a score learned, once it has answered for its own rows."""
     try:
         estimator.predict(features)
     except InvalidRows as error:

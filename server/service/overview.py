@@ -157,7 +157,7 @@ def _state(endpoint: Endpoint) -> tuple[State, str | None]:
 
 def _recipe(endpoint: Endpoint) -> Recipe | None:
     try:
-        return endpoint.recipe()
+        return endpoint.settings.recipe()
     except NotReady:
         return None
 

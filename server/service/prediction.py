@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from server.errors import InvalidParameter, NotReady, did_you_mean
+from server.estimators.base import ModelKind
 from server.service.serving import ServedModel
 
 OUTPUTS = ("values", "records", "proba")
@@ -32,8 +33,10 @@ def check_output(output: str) -> None:
         raise InvalidParameter(f"unknown _output {output!r}{hint}")
 
 
-def predicted(served: ServedModel, rows: pd.DataFrame, output: str, target: str | None) -> Prediction:
-    """The predictions for the rows, in their order.
+def predicted(
+    served: ServedModel, rows: pd.DataFrame, output: str, target: str | None, scored: bool = False
+) -> Prediction:
+    """The predictions for the rows, in their order; `scored` tells each class with its probability.
 
     Raises:
         InvalidRows, TransformFailed: the rows do not fit.
@@ -48,8 +51,13 @@ def predicted(served: ServedModel, rows: pd.DataFrame, output: str, target: str 
     name = target or (served.schema.target.name if served.schema.target else "prediction")
     if not len(features):
         return Prediction(pd.DataFrame({name: []}), None if output == "records" else [])
+    if scored:
+        return _scored(rows, _probabilities(served, features).frame, output, name)
     answer = served.estimator.predict(features)
     check_one_each(answer, features)
+    if served.estimator.kind is ModelKind.RECOGNIZER:
+        assert isinstance(answer, pd.DataFrame)
+        return Prediction(rows.assign(**{name: answer["labels"].array}) if output == "records" else answer)
     if isinstance(answer, pd.DataFrame):
         return _transformed(rows, answer, output)
     if output == "records":
@@ -74,6 +82,14 @@ def _probabilities(served: ServedModel, features: pd.DataFrame) -> Prediction:
     probabilities = served.estimator.predict_proba(features)
     check_one_each(probabilities, features)
     return Prediction(probabilities)
+
+
+def _scored(rows: pd.DataFrame, probabilities: pd.DataFrame, output: str, name: str) -> Prediction:
+    """The most likely class of each row and its probability, as transformers' pipelines tell them."""
+    label, score = probabilities.idxmax(axis=1).array, probabilities.max(axis=1).array
+    if output == "records":
+        return Prediction(rows.assign(**{name: label, "score": score}))
+    return Prediction(pd.DataFrame({"label": label, "score": score}))
 
 
 def _transformed(rows: pd.DataFrame, answer: pd.DataFrame, output: str) -> Prediction:

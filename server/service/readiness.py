@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from server.config import EndpointEntry, without_secrets
 from server.errors import FirstTrainingFailed, ModelUnreadable, NotReady, ServerError
-from server.estimators.catalogue import LATER
 from server.service.serving import ModelCache, ServedModel
 from server.service.source import is_missing
 from server.storage.endpoint_store import EndpointStore
@@ -60,14 +59,17 @@ class Readiness:
         Raises:
             NotReady: what is configured cannot be had (yet).
         """
-        self.check_supported()
-        served = self._models.current()
-        if served is not None:
-            served.find_transform()
+        served = self._current()
+        if served is not None and not served.is_pretrained:
             return
         state = self._store.state()
         if state.get("state") == "failed":
             raise FirstTrainingFailed(f"{self._name}: the first training failed: {state.get('reason')}")
+        if served is not None:
+            # Pretrained weights serve until the training that the configuration wants is over.
+            if start and self.wants_first_training() and not self._store.training.is_held():
+                self.start()
+            return
         if state.get("state") == "deleted":
             return
         if self._lacks_source():
@@ -82,22 +84,30 @@ class Readiness:
                 self.start()
             raise NotReady(f"{self._name}: the first training is running; ask again soon", retry_after=RETRY_AFTER)
 
-    def check_supported(self) -> None:
-        """Pass if this release can do what the endpoint is configured for, whatever model there is.
+    def _current(self) -> ServedModel | None:
+        """The serving model, if it is all there.
 
         Raises:
-            NotReady: predictions without it would be other ones than those configured.
+            NotReady: it cannot answer.
         """
-        name = self._entry.model_class
-        if name in LATER:
-            raise NotReady(f"{self._name}: {name}: {LATER[name]}")
+        try:
+            served = self._models.current()
+        except NotReady:
+            self._models.fetch_soon()
+            raise
+        if served is not None:
+            served.find_transform()
+            if served.estimator.defect:
+                raise ModelUnreadable(served.estimator.defect)
+        return served
 
     def retrains(self) -> bool:
         """Whether a training runs while a model serves.
 
-        Asking could turn a first training away, which does not wait; where there is a model, none is needed.
+        Asking can turn a first training away, which does not wait. Where a trained model serves none is needed,
+        and where pretrained weights do, `check` begins it anew.
         """
-        return self._store.model.signature() is not None and self._store.training.is_held()
+        return self.served_or_none() is not None and self._store.training.is_held()
 
     def served_or_none(self) -> ServedModel | None:
         """The serving model; None also when it cannot be read."""
@@ -111,7 +121,7 @@ class Readiness:
         if self._store.model.signature() is not None or self._store.state().get("state") == "deleted":
             return False
         source = self._entry.kwargs.data
-        if not self._entry.model_class or self._entry.model_class in LATER:
+        if not self._entry.model_class:
             return False
         has_data = self._store.data.exists() or (self._store.folder / "data.h5").exists()
         return has_data or bool(source and source.url and not is_missing(source))

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
-from server.config import TrainingOptions
+from server.config import TextModelOptions, TrainingOptions
 from server.errors import BadRequest, InvalidParameter, did_you_mean
-from server.estimators.catalogue import find_class, find_text_class
+from server.estimators.catalogue import TEXT_CLASSES, find_class, find_text_class
 from server.estimators.parameters import build, check_parameters, drop_unknown, parameter_names, plain_parameters
 from server.storage.endpoint_store import is_own
 
@@ -51,8 +51,9 @@ class Options:
 class Recipe:
     """Class, parameters (as given, not the defaults) and options.
 
-    A recipe with a `text_col` makes a classifier of the texts in that column, with a TF-IDF vectorizer of
-    these parameters.
+    A recipe with a `text_col` learns from the texts in that column. `only_texts` says that its endpoint knows
+    nothing else: any class then is a classifier of texts, behind a TF-IDF vectorizer of these parameters
+    unless it reads texts itself.
     """
 
     class_name: str | None
@@ -60,6 +61,15 @@ class Recipe:
     options: Options
     text_col: str | None = None
     vectorizer_params: dict[str, Any] = field(default_factory=dict)
+    only_texts: bool = False
+
+    @property
+    def text_columns(self) -> list[str]:
+        """The columns that are text whatever they look like: '007' stays '007', and a list of entities is JSON."""
+        if self.text_col is None:
+            return []
+        entities = [self.options.target_col] if self.class_name == "NER" and self.options.target_col else []
+        return [self.text_col, *entities]
 
     def find_class(self, allowed: Sequence[str]) -> type:
         """The class to train.
@@ -77,7 +87,7 @@ class Recipe:
         Raises:
             UnknownClass: there is none.
         """
-        return (find_text_class if self.text_col else find_class)(name, allowed)
+        return (find_text_class if self.only_texts else find_class)(name, allowed)
 
     def all_parameters(self, allowed: Sequence[str]) -> dict[str, Any]:
         """Every parameter of the class as it will be trained, defaults among them."""
@@ -113,9 +123,13 @@ def effective(
         found = existing()
         if found is not None:
             name, params = found
-    return Recipe(
-        name, params, options, getattr(model, "text_col", None), dict(getattr(model, "vectorizer_params", {}))
-    )
+    only_texts = isinstance(model, TextModelOptions)
+    text_class = TEXT_CLASSES.get(name or "")
+    if text_class is not None:
+        params |= {"model": model.params["model"]} if "model" in model.params else {}
+        options = replace(options, target_col=options.target_col or text_class.target_col)
+    text_col = getattr(model, "text_col", None) if only_texts or text_class else None
+    return Recipe(name, params, options, text_col, dict(getattr(model, "vectorizer_params", {})), only_texts)
 
 
 def _configured(model: TrainingOptions) -> Options:
@@ -197,6 +211,10 @@ def _changed_model(recipe: Recipe, values: dict[str, Any], allowed: Sequence[str
         )
     cls = recipe.named(name, allowed)
     _check_names(cls, values)
+    if name in TEXT_CLASSES and "model" in values:
+        raise InvalidParameter(
+            "model names what the server reads or downloads, and is set in its configuration (kwargs.model.params)"
+        )
     params = kept | check_parameters(cls, {key: _unwrapped(value) for key, value in values.items()})
     # Required parameters may come in a later request; the others must fit together now.
     if all(parameter in params for parameter in values):

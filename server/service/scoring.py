@@ -1,6 +1,7 @@
 """A served model's score on rows that hold the truth."""
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -9,8 +10,8 @@ from server.schema import Column, Kind, Schema
 from server.service.serving import ServedModel
 
 
-def scored(served: ServedModel, rows: pd.DataFrame, metric: str | None, target: str | None) -> float:
-    """The model's own score, or the metric's, on transformed rows.
+def scored(served: ServedModel, rows: pd.DataFrame, metric: str | None, target: str | None) -> dict[str, Any]:
+    """The model's own score and what belongs to it, or the metric's, on transformed rows.
 
     Raises:
         BadRequest: there are no rows, the target column is missing, or the score cannot be had.
@@ -20,7 +21,7 @@ def scored(served: ServedModel, rows: pd.DataFrame, metric: str | None, target: 
     schema = _schema(served, rows, target)
     features = schema.parse_features(rows)
     values = schema.parse_target(rows) if schema.target else None
-    return served.estimator.score(features, values, metric)
+    return served.estimator.scores(features, values, metric)
 
 
 def _schema(served: ServedModel, rows: pd.DataFrame, name: str | None) -> Schema:

@@ -3,24 +3,30 @@
 import logging
 import platform
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
 from server.errors import ModelUnreadable, NotReady
 from server.estimators.base import Estimator
-from server.estimators.loading import load_estimator, reading
+from server.estimators.loading import load_estimator, load_text_model, reading
+from server.estimators.pretrained import Pretrained
+from server.estimators.text_folder import Head
 from server.schema import Column, Kind, Schema
+from server.storage.model_folder import zipped
 from server.storage.model_store import ModelStore, Signature
 from server.tables.reading import type_cells
 from server.tables.transform import Transform, find_transform
 
 logger = logging.getLogger(__name__)
 LIBRARIES = ("scikit-learn", "statsmodels", "pandas", "numpy")
+# Ends the signature of pretrained weights; an inode, which ends others, is never negative.
+PRETRAINED = -1
 
 
 @cache
@@ -44,6 +50,11 @@ class ServedModel:
     transform: str | None = None
     raw: tuple[Column, ...] = ()
     folder: Path = Path()
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether these are the weights that a training would begin with."""
+        return self.signature[-1] == PRETRAINED
 
     @property
     def inputs(self) -> tuple[Column, ...]:
@@ -93,51 +104,97 @@ class ServedModel:
         return self.schema.parse_features(self.transformed(rows, with_target=False))
 
 
+@dataclass(frozen=True)
+class Brought:
+    """What the configuration says of a model that does not say it itself, because a user brought it."""
+
+    target: str | None = None
+    text_col: str | None = None
+    index_col: str | None = None
+    transform: str | None = None
+    folder: Path = Path()
+    only_texts: bool = False
+    head: Head | None = None
+    quantize: str | None = None
+
+
 class ModelCache:
-    """The serving model of one endpoint in this process; `transform` and `folder` are the configuration's."""
+    """The serving model of one endpoint in this process.
+
+    Where none was trained, `pretrained` weights serve, as long as they are `wanted` and have a head.
+    """
 
     def __init__(
         self,
         store: ModelStore,
-        target: str | None = None,
-        text_col: str | None = None,
-        transform: str | None = None,
-        folder: Path = Path(),
-        index_col: str | None = None,
+        brought: Brought,
+        pretrained: Pretrained | None = None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store = store
-        self._target = target
-        self._text_col = text_col
-        self._transform = transform
-        self._folder = folder
-        self._index_col = index_col
+        self._brought = brought
+        self._pretrained = pretrained
+        self._wanted = wanted
         self._loading = threading.Lock()
-        self._model: ServedModel | None = None
+        self._known: tuple[Signature, ServedModel | None] | None = None
         self._failure: tuple[Signature, str] | None = None
 
     def current(self) -> ServedModel | None:
-        """The model in the file as it is now; None when there is no file.
+        """The model in the file or folder as it is now; None when there is none.
 
         Raises:
-            ModelUnreadable: the file does not hold a model that can be read here.
+            ModelUnreadable: it does not hold a model that can be read here.
         """
-        signature = self._store.signature()
+        signature = self._signature()
+        known = self._known
         if signature is None:
-            self._model = None
+            self._known = None
             return None
-        model = self._model
-        if model is not None and model.signature == signature:
-            return model
+        if known is not None and known[0] == signature:
+            return known[1]
         with self._loading:
             return self._load()
 
+    def file(self) -> tuple[str, Path | IO[bytes]]:
+        """The name and the file of the model that serves, or the zip of its folder.
+
+        Raises:
+            ModelMissing: it was replaced or deleted meanwhile.
+            ModelUnreadable: the pretrained weights cannot be had.
+        """
+        if self._store.signature() is not None:
+            location = self._store.location()
+        else:
+            assert self._pretrained is not None
+            location = self._pretrained.folder().path
+        if location == self._store.path:
+            return location.name, location
+        return "model.zip", zipped(location, "model")
+
+    def fetch_soon(self) -> None:
+        """Begin to fetch pretrained weights that are not here yet, if they are to serve."""
+        if self._pretrained is not None and self._store.signature() is None and self._wanted():
+            self._pretrained.fetch_soon()
+
+    def _signature(self) -> Signature | None:
+        signature = self._store.signature()
+        if signature is not None or self._pretrained is None or not self._wanted():
+            return signature
+        return (*(self._pretrained.signature() or self._refused()), PRETRAINED)
+
+    def _refused(self) -> Signature:
+        """Raise the reason why the pretrained weights cannot be had; if they came this moment, their signature."""
+        assert self._pretrained is not None
+        self._pretrained.folder()
+        return self._pretrained.signature() or ()
+
     def _load(self) -> ServedModel | None:
         while True:
-            signature = self._store.signature()
+            signature = self._signature()
             if signature is None:
                 return None
-            if self._model is not None and self._model.signature == signature:
-                return self._model
+            if self._known is not None and self._known[0] == signature:
+                return self._known[1]
             if self._failure is not None and self._failure[0] == signature:
                 raise ModelUnreadable(self._failure[1])
             try:
@@ -145,22 +202,26 @@ class ModelCache:
             except FileNotFoundError:
                 continue
             except ModelUnreadable as error:
-                if self._store.signature() != signature:
+                if self._signature() != signature:
                     continue
                 self._failure = signature, error.detail
                 raise
             # Facts and pickle are read one after the other: the file must have stayed the same.
-            if self._store.signature() == signature:
-                self._model = model
+            if self._signature() == signature:
+                self._known = signature, model
                 return model
 
-    def _read(self, signature: Signature) -> ServedModel:
+    def _read(self, signature: Signature) -> ServedModel | None:
+        if self._store.signature() is None:
+            return self._read_pretrained(signature)
         facts = self._store.facts() or {}
         written_by = facts.get("versions", {})
+        path, brought = self._store.location(), self._brought
+        quantize = facts["params"].get("quantize") if facts else brought.quantize
         try:
-            estimator = load_estimator(self._store.path, self._store.vectorizer, texts=self._text_col is not None)
-            with reading(self._store.path, "served"):
-                schema = Schema.from_dict(facts["schema"]) if facts else estimator.schema(self._target)
+            estimator = load_estimator(path, self._store.vectorizer, brought.only_texts, quantize)
+            with reading(path, "served"):
+                schema = Schema.from_dict(facts["schema"]) if facts else estimator.schema(brought.target)
         except ModelUnreadable as error:
             known = (
                 f" It was written with {_listed(written_by)}; this server has {_listed(versions())}."
@@ -169,18 +230,34 @@ class ModelCache:
             )
             raise ModelUnreadable(error.detail + "." + known) from error
         if not facts:
-            return ServedModel(estimator, self._renamed(schema), signature, {}, self._transform, (), self._folder)
-        self._compare(written_by)
+            return self._served(estimator, schema, signature)
+        if not estimator.is_folder:
+            self._compare(written_by)
         raw = Schema.from_dict({"features": facts.get("raw") or []}).features
-        return ServedModel(estimator, schema, signature, facts, facts.get("transform"), raw, self._folder)
+        return ServedModel(estimator, schema, signature, facts, facts.get("transform"), raw, brought.folder)
+
+    def _read_pretrained(self, signature: Signature) -> ServedModel | None:
+        """The model of the pretrained weights; None if they lack the head and so must be trained first."""
+        if self._pretrained is None:
+            raise FileNotFoundError(self._store.path)
+        folder = self._pretrained.folder()
+        if folder.head is not self._brought.head:
+            return None
+        estimator = load_text_model(folder.path, self._brought.only_texts, self._brought.quantize)
+        return self._served(estimator, estimator.schema(self._brought.target), signature)
+
+    def _served(self, estimator: Estimator, schema: Schema, signature: Signature) -> ServedModel:
+        brought = self._brought
+        return ServedModel(estimator, self._renamed(schema), signature, {}, brought.transform, (), brought.folder)
 
     def _renamed(self, schema: Schema) -> Schema:
         """The column of texts, and that of timestamps, as the configuration calls them; a model need not know."""
-        if self._index_col is not None and schema.index is not None:
-            return replace(schema, index=replace(schema.index, name=self._index_col))
-        if self._text_col is None or len(schema.features) != 1:
+        brought = self._brought
+        if brought.index_col is not None and schema.index is not None:
+            return replace(schema, index=replace(schema.index, name=brought.index_col))
+        if brought.text_col is None or len(schema.features) != 1:
             return schema
-        return replace(schema, features=(replace(schema.features[0], name=self._text_col),))
+        return replace(schema, features=(replace(schema.features[0], name=brought.text_col),))
 
     def _compare(self, written_by: dict[str, str]) -> None:
         differing = {name: old for name, old in written_by.items() if versions().get(name) != old}

@@ -3,26 +3,31 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from server.config import Config
+from server.config import Config, TextModelOptions
 from server.errors import ModelUnreadable, NotReady, UntrainableRows
+from server.estimators.base import Progress, Report
+from server.estimators.catalogue import TEXT_CLASSES
+from server.estimators.pretrained import Pretrained
 from server.schema import Schema
 from server.service.description import configured_model
 from server.service.fitting import Fitted, fit
 from server.service.preparation import prepare, raw_columns
 from server.service.recipe import Recipe, changed, effective
-from server.service.serving import ModelCache, versions
+from server.service.serving import Brought, ModelCache, versions
 from server.service.source import fill_once, fingerprint, refill
 from server.storage.endpoint_store import EndpointStore, own
 from server.tables.transform import Transform, find_transform
 
 logger = logging.getLogger(__name__)
+# Seconds.
+BETWEEN_REPORTS = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,17 +49,33 @@ class TrainingTask:
 def open_store(config: Config, endpoint: str) -> EndpointStore:
     """The endpoint's state."""
     model = config.url[endpoint].kwargs.model
-    files = [Path(path) if path else None for path in (model.path, getattr(model, "vectorizer", None))]
-    return EndpointStore(config.state_folder(endpoint), *files)
+    path, vectorizer = (Path(name) if name else None for name in (model.path, getattr(model, "vectorizer", None)))
+    folder = config.state_folder(endpoint)
+    if config.url[endpoint].model_class in TEXT_CLASSES:
+        return EndpointStore(folder, model_folder=path)
+    return EndpointStore(folder, path, vectorizer)
 
 
 def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCache:
     """The endpoint's serving model, read when it is asked for."""
-    kwargs = config.url[endpoint].kwargs
-    transform = kwargs.data.transform if kwargs.data else None
-    text_col = getattr(kwargs.model, "text_col", None)
-    index_col = getattr(kwargs.model, "index_col", None) or (kwargs.data.index_col if kwargs.data else None)
-    return ModelCache(store.model, kwargs.model.target_col, text_col, transform, config.folder, index_col)
+    entry = config.url[endpoint]
+    model, source = entry.kwargs.model, entry.kwargs.data
+    text_class = TEXT_CLASSES.get(entry.model_class or "")
+    only_texts = isinstance(model, TextModelOptions)
+    brought = Brought(
+        target=model.target_col or (text_class.target_col if text_class else None),
+        text_col=getattr(model, "text_col", None) if only_texts or text_class else None,
+        index_col=getattr(model, "index_col", None) or (source.index_col if source else None),
+        transform=source.transform if source else None,
+        folder=config.folder,
+        only_texts=only_texts,
+        head=text_class.head if text_class else None,
+        quantize=model.params.get("quantize") if text_class else None,
+    )
+    if text_class is None or model.path:
+        return ModelCache(store.model, brought)
+    pretrained = Pretrained(text_class(model.params.get("model")).model)
+    return ModelCache(store.model, brought, pretrained, lambda: store.state().get("state") != "deleted")
 
 
 def current_recipe(
@@ -123,7 +144,7 @@ def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
     rows, data_version = _rows(task, store)
     transform = _transform(task)
     prepared = prepare(rows, recipe.options, task.endpoint, transform, recipe.text_col)
-    fitted = fit(prepared, recipe, allowed)
+    fitted = fit(prepared, recipe, allowed, _reporter(task, store))
     facts = _facts(task, recipe, fitted) | {
         "rows": len(prepared.rows),
         "data_version": data_version,
@@ -132,10 +153,23 @@ def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
     if transform is not None:
         raw = Schema(raw_columns(rows)).to_dict()["features"]
         facts |= {"transform": transform.text, "transform_digest": transform.digest(), "raw": raw}
-    store.stage_model(task.run, fitted.estimator.save, facts)
+    store.stage_model(task.run, fitted.estimator.save, facts, fitted.estimator.is_folder)
     store.publish(task.run, change if task.given else None)
     logger.info("%s: trained %s on %d rows", task.endpoint, fitted.estimator.class_name, len(prepared.rows))
     return fitted.answer
+
+
+def _reporter(task: TrainingTask, store: EndpointStore) -> Report:
+    """What writes down how far the training is, now and then."""
+    told = 0.0
+
+    def report(progress: Progress) -> None:
+        nonlocal told
+        if progress.step == progress.of or time.monotonic() - told >= BETWEEN_REPORTS:
+            told = time.monotonic()
+            store.save_progress(task.run, asdict(progress))
+
+    return report
 
 
 def _transform(task: TrainingTask) -> Transform | None:
@@ -172,7 +206,7 @@ def _facts(task: TrainingTask, recipe: Recipe, fitted: Fitted) -> dict[str, Any]
         "params": recipe.params,
         "options": recipe.options.to_dict(),
         "schema": fitted.schema.to_dict(),
-        "score": fitted.answer.get("score"),
+        "score": fitted.score,
         "versions": versions(),
         "configured": configured_model(entry),
         "source": fingerprint(entry.kwargs.data),

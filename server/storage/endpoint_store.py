@@ -1,7 +1,9 @@
 """Everything of one endpoint that survives a restart, and the one way in which a training changes it."""
 
 import contextlib
+import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,20 +22,27 @@ from server.storage.training_data import TrainingData
 logger = logging.getLogger(__name__)
 STALE_STAGING = 600.0
 AUTHOR = "restimator"
+PROGRESS = "progress.json"
 
 
 class EndpointStore:
-    """The folder of an endpoint: config.json, model.pkl, training_data/.
+    """The folder of an endpoint: config.json, model.pkl or model/, training_data/.
 
     `training` is held by the process that trains, for as long as it lives; `change` for the moment of a
     change. Who needs both takes `training` first.
     """
 
-    def __init__(self, folder: Path, model_path: Path | None = None, vectorizer: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model_path: Path | None = None,
+        vectorizer: Path | None = None,
+        model_folder: Path | None = None,
+    ) -> None:
         self.folder = folder
         self.training = Lock(folder / ".locks" / "training.lock")
         self.change = Lock(folder / ".locks" / "change.lock")
-        self.model = ModelStore(model_path or folder / "model.pkl", vectorizer)
+        self.model = ModelStore(model_path or folder / "model.pkl", vectorizer, model_folder)
         self.data = TrainingData(folder / "training_data", Lock(folder / ".locks" / "data.lock"))
         self._settings = folder / "config.json"
         self._state = folder / "state.json"
@@ -82,10 +91,30 @@ class EndpointStore:
         path = self.folder / "staging" / run / "rows.parquet"
         return to_frame(pyarrow.parquet.read_table(path)) if path.exists() else None
 
-    def stage_model(self, run: str, save: Callable[[Path], None], facts: dict[str, Any]) -> None:
-        """Keep the trained model until it is published."""
-        with room_on_disk(self.model.path.parent):
-            self.model.stage(run, save, facts)
+    def stage_model(
+        self, run: str, save: Callable[[Path], None], facts: dict[str, Any], is_folder: bool = False
+    ) -> None:
+        """Keep the trained model, a file or a folder, until it is published."""
+        place = self.model.folder if is_folder else self.model
+        with room_on_disk(place.path.parent):
+            place.stage(run, save, facts)
+
+    def save_progress(self, run: str, progress: Mapping[str, Any]) -> None:
+        """Tell how far a training is; who reads it sees the whole of it, but a loss of power may lose it."""
+        path = self.stage(run) / PROGRESS
+        beside = path.with_suffix(".new")
+        beside.write_text(json.dumps(progress))
+        os.replace(beside, path)
+
+    def progress(self) -> dict[str, Any] | None:
+        """How far the running training is, with its run; None if there is none, or it tells nothing."""
+        if not self.training.is_held():
+            return None
+        told = sorted((path.stat().st_mtime_ns, path) for path in (self.folder / "staging").glob(f"*/{PROGRESS}"))
+        try:
+            return {"run": told[-1][1].parent.name, **(read_json(told[-1][1]) or {})} if told else None
+        except (ValueError, OSError):
+            return None
 
     def discard(self, run: str) -> None:
         """Forget what a training staged."""

@@ -66,6 +66,16 @@ def move_whole(source: Path, path: Path) -> None:
     flush_folder(path.parent)
 
 
+def flush_tree(folder: Path) -> None:
+    """Flush all files and folders within to the disk."""
+    for path in [*folder.rglob("*"), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def flush_folder(folder: Path) -> None:
     """Flush a folder's entries, so that a rename survives a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,8 +1,8 @@
-"""The model file: a joblib pickle that any environment loads, with the facts of its training behind the pickle's end.
+"""The model of an endpoint: a folder in transformers' format, or a joblib pickle that any environment loads.
 
-Layout: pickle, facts as JSON, length of the facts (8 bytes, big-endian), MAGIC. A pickle ends at its STOP
-opcode, so joblib.load never sees the rest; the facts are read without unpickling anything. One file is one
-unit: pickle, schema, options and run cannot come apart.
+The facts of a pickle's training are behind its end. Layout: pickle, facts as JSON, length of the facts
+(8 bytes, big-endian), MAGIC. A pickle ends at its STOP opcode, so joblib.load never sees the rest; the facts
+are read without unpickling anything. One file is one unit: pickle, schema, options and run cannot come apart.
 """
 
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from server.storage.files import move_whole
+from server.storage.model_folder import ModelFolder
 
 MAGIC = b"RESTIMATOR-MODEL"
 MOST_FACTS = 64 * 2**20
@@ -21,25 +22,35 @@ Signature = tuple[int, ...]
 
 
 class ModelStore:
-    """The serving model of one endpoint; `vectorizer` is the file that a classifier of texts may need beside it."""
+    """The serving model of one endpoint: the file at `path`, or else the folder.
 
-    def __init__(self, path: Path, vectorizer: Path | None = None) -> None:
+    `vectorizer` is the file that a classifier of texts may need beside it.
+    """
+
+    def __init__(self, path: Path, vectorizer: Path | None = None, folder: Path | None = None) -> None:
         self.path = path
         self.vectorizer = vectorizer
+        self.folder = ModelFolder(folder or path.with_name("model"))
 
     def signature(self) -> Signature | None:
         """Changes whenever a file is replaced or rewritten; None when there is no model."""
         model = _signature(self.path)
-        if model is None or self.vectorizer is None:
+        if model is None:
+            return self.folder.signature()
+        if self.vectorizer is None:
             return model
         return model + (_signature(self.vectorizer) or ())
 
+    def location(self) -> Path:
+        """The file or the folder that serves; what a link to a folder names, since the link may change."""
+        return self.path if self.path.exists() else self.folder.path.resolve()
+
     def facts(self) -> dict[str, Any] | None:
-        """What this server recorded with the model; None for a file that it did not write."""
+        """What this server recorded with the model; None for one that it did not write."""
         try:
             return read_facts(self.path)
         except FileNotFoundError:
-            return None
+            return self.folder.facts()
 
     def staged(self, run: str) -> Path:
         """Where a run's model waits: beside the serving one, so that publishing needs no space and is one step."""
@@ -53,21 +64,29 @@ class ModelStore:
 
     def publish(self, run: str) -> None:
         """Let the run's model serve, for every worker at its next request; done before, this does nothing."""
-        if self.staged(run).exists():
+        if self.folder.staged(run).exists():
+            self.folder.publish(run)
+            # As long as there is a file, it serves: this is the one step.
+            self.path.unlink(missing_ok=True)
+        elif self.staged(run).exists():
             move_whole(self.staged(run), self.path)
+            self.folder.delete()
 
     def discard(self, run: str) -> None:
-        """Forget a run's model."""
+        """Forget a run's model, unless it serves."""
         self.staged(run).unlink(missing_ok=True)
+        self.folder.discard(run)
 
     def leftovers(self) -> list[Path]:
         """Models that wait to be published, or that nobody will publish any more."""
-        return list(self.path.parent.glob(f".{escape(self.path.name)}.*"))
+        files = set(self.path.parent.glob(f".{escape(self.path.name)}.*"))
+        return [*files, *(set(self.folder.leftovers()) - files)]
 
     def delete(self) -> bool:
         """Remove the model; whether there was one."""
-        existed = self.path.exists()
+        existed = self.signature() is not None
         self.path.unlink(missing_ok=True)
+        self.folder.delete()
         return existed
 
 

@@ -134,7 +134,8 @@ class MLHandlerResource(Resource):
         for name in ("_target_col", "_index_col"):
             if name in data.options:
                 given[name.removeprefix("_")] = data.options[name]
-        rows = RequestData(uploads=data.uploads).rows(self._limits) if data.uploads else None
+        texts = self.endpoint_.settings.recipe().text_columns
+        rows = RequestData(uploads=data.uploads).rows(self._limits, texts) if data.uploads else None
         return json_response(self.endpoint_.train(rows, given))
 
     def _stored_rows(self, data: RequestData) -> Response:
@@ -147,8 +148,9 @@ class MLHandlerResource(Resource):
 
     def _download(self, data: RequestData) -> Response:
         data.check_options(VIEWS)
-        path = self.endpoint_.model_file()
-        return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=path.name)
+        name, file = self.endpoint_.model_file()
+        kind = "application/zip" if name.endswith(".zip") else "application/octet-stream"
+        return send_file(file, mimetype=kind, as_attachment=True, download_name=name)
 
     def _picture(self, data: RequestData) -> Response:
         data.check_options({*VIEWS, "_shape"})

@@ -132,7 +132,7 @@ class Handler:
     @cached_property
     def store(self) -> Store:
         """Options, class and parameters, as the next training will have them."""
-        recipe = self._endpoint.recipe()
+        recipe = self._endpoint.settings.recipe()
         model = {"class": recipe.class_name, "params": recipe.params}
         options = recipe.options.to_dict()
         return Store({**options, **model, "transform": options, "model": model})

@@ -1,0 +1,65 @@
+"""Lists of entities in rows: checked against their texts, and stored in a form into which any later list fits."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from server.errors import InvalidRows, Problem
+from server.estimators.entities import NER
+from server.estimators.spans import Entity, WrongEntities, entities_json, parse_entities
+from server.schema import Column, Kind, pointer
+from server.service.recipe import Recipe
+
+
+def storable(rows: pd.DataFrame, recipe: Recipe, stored: Sequence[Column] = ()) -> pd.DataFrame:
+    """The rows as they are stored: entities as JSON text, unless `stored` rows hold lists; other rows as they are.
+
+    Raises:
+        InvalidRows: a cell is no list of entities, or not of its text; an empty cell is.
+    """
+    target = _entity_column(recipe)
+    if target is None or target not in rows or recipe.text_col not in rows:
+        return rows
+    lists = any(column.name == target and column.kind is Kind.NESTED for column in stored)
+    form: Callable[[Sequence[Entity]], Any] = _plain if lists else entities_json
+    cells, problems = [], []
+    for row, (text, cell) in enumerate(zip(rows[recipe.text_col], rows[target], strict=True)):
+        if _is_missing(text) or _is_missing(cell):
+            cells.append(None if _is_missing(cell) else cell)
+            continue
+        try:
+            cells.append(form(parse_entities(cell, str(text))))
+        except WrongEntities as error:
+            problems.append(Problem(pointer(row, target), f"row {row + 1}, {target}: {error}"))
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InvalidRows(problems[0].detail + more, problems[:20])
+    return rows.assign(**{target: pd.Series(cells, index=rows.index, dtype=object if lists else "str")})
+
+
+def shown(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """Stored rows with their entities as lists."""
+    target = _entity_column(recipe)
+    if target is None or target not in rows or not isinstance(rows[target].dtype, pd.StringDtype):
+        return rows
+    try:
+        cells = [None if _is_missing(cell) else json.loads(cell) for cell in rows[target]]
+    except ValueError:
+        # What was stored before the endpoint's class was NER may be any text.
+        return rows
+    return rows.assign(**{target: pd.Series(cells, index=rows.index, dtype=object)})
+
+
+def _entity_column(recipe: Recipe) -> str | None:
+    return recipe.options.target_col if recipe.class_name == NER.__name__ else None
+
+
+def _plain(entities: Sequence[Entity]) -> list[dict[str, Any]]:
+    return [entity.to_dict() for entity in entities]
+
+
+def _is_missing(cell: Any) -> bool:
+    # A list is never missing, and has no single answer to the question.
+    return (isinstance(cell, str) and not cell) or (pd.api.types.is_scalar(cell) and bool(pd.isna(cell)))
