@@ -36,6 +36,9 @@ NO_LIMIT = 10**6
 # Tokenizers read a whole text before they truncate it. No token of the models known is that long.
 CHARACTERS_PER_TOKEN = 1000
 
+# The kind of head whose labels exclude nothing: each has a probability of its own.
+SEVERAL_LABELS = "multi_label_classification"
+
 # The first use in a process must not warn of later forks, which run no tokenizer.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 transformers.logging.set_verbosity_error()
@@ -70,9 +73,8 @@ class Network:
         """
         network, missing = cls._read(folder.path, head)
         if missing:
-            raise ModelUnreadable(
-                f"{folder.path.parent.name}/{folder.path.name} lacks weights of its {head} head: {', '.join(sorted(missing)[:3])}"
-            )
+            lacking = ", ".join(sorted(missing)[:3])
+            raise ModelUnreadable(f"{folder.name} lacks weights of its {head} head: {lacking}")
         return network.quantized() if quantize == "int8" else network
 
     @classmethod
@@ -84,9 +86,12 @@ class Network:
         """
         torch.manual_seed(seed)
         if folder.head is head and set(folder.labels) == set(labels):
-            return cls._read(folder.path, head)[0]
-        names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
-        network, _ = cls._read(folder.path, head, num_labels=len(labels), ignore_mismatched_sizes=True, **names)
+            network, _ = cls._read(folder.path, head)
+        else:
+            names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+            network, _ = cls._read(folder.path, head, num_labels=len(labels), ignore_mismatched_sizes=True, **names)
+        # Each text has one label from now on, whatever the head before was for.
+        network.model.config.problem_type = "single_label_classification" if head is Head.SEQUENCE else None
         return network
 
     @classmethod
@@ -111,6 +116,11 @@ class Network:
             raise ModelUnreadable(
                 f"the tokenizer in {path.name} does not tell where its tokens are; it needs a fast one"
             )
+        # Models that write text have no padding of their own.
+        if tokenizer.pad_token_id is None and tokenizer.eos_token_id is not None:
+            tokenizer.pad_token = tokenizer.eos_token
+        if model.config.pad_token_id is None:
+            model.config.pad_token_id = tokenizer.pad_token_id
         # Of a checkpoint without its head, or with another: that is what the caller asks about.
         return cls(model.to(device).eval(), tokenizer, device), set(info["missing_keys"])
 
@@ -156,8 +166,9 @@ class Network:
 
     def _probabilities(self, ids: list[list[int]]) -> list[np.ndarray]:
         with self._forward, torch.inference_mode():
-            logits = self.model(**self.padded(ids)).logits
-            probabilities = logits.double().softmax(-1).cpu().numpy()
+            logits = self.model(**self.padded(ids)).logits.double()
+            several = getattr(self.model.config, "problem_type", None) == SEVERAL_LABELS
+            probabilities = (logits.sigmoid() if several else logits.softmax(-1)).cpu().numpy()
         if probabilities.ndim == 2:
             return list(probabilities)
         left = self.tokenizer.padding_side == "left"

@@ -26,6 +26,7 @@ class SentimentEstimator(TabularEstimator):
     """A fine-tuned or pretrained classifier of texts."""
 
     is_folder = True
+    head = SentimentAnalysis.head
 
     @classmethod
     def holds(cls, model: object) -> bool:
