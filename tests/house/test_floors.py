@@ -41,6 +41,8 @@ HOMES = {
     "transformers": {"estimators"},
     "tokenizers": {"estimators"},
     "safetensors": {"estimators"},
+    "huggingface_hub": {"estimators"},
+    "httpx2": {"estimators"},
     "threadpoolctl": {"app"},
     "deltalake": {"storage"},
     "filelock": {"storage"},
