@@ -49,8 +49,8 @@ def test_a_folder_tells_head_and_labels(tmp_path, head, found):
 
 def test_torch_is_not_loaded(model):
     code = (
-        "import sys; from pathlib import Path; from server.estimators.text_folder import read_folder; "
-        f"print(read_folder(Path({str(model)!r})).model_type, {{'torch', 'transformers'}} & set(sys.modules))"
+        "import sys; from pathlib import Path; from server.estimators.pretrained import Pretrained; "
+        f"print(Pretrained({str(model)!r}).folder().model_type, {{'torch', 'transformers'}} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "bert set()\n"
