@@ -40,7 +40,9 @@ class Application:
             try:
                 endpoint.served()
             except ModelUnreadable as error:
-                logger.error("%s: %s", name, error.detail)
+                # What is only not there yet is told by those who wait for it.
+                if error.retry_after is None:
+                    logger.error("%s: %s", name, error.detail)
 
     def before_fork(self) -> None:
         """Fork the launcher of trainings while this process has no threads."""

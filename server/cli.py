@@ -1,7 +1,8 @@
-"""Commands: flask --app wsgi config check."""
+"""Commands: flask --app wsgi config check, text fetch."""
 
 import json
 import sys
+from pathlib import Path
 
 import click
 import yaml
@@ -10,8 +11,12 @@ from flask.cli import AppGroup
 
 from server.app import Application, template_problems
 from server.config import Config, ConfigFile, without_secrets
+from server.errors import ServerError
+from server.estimators.hub import fetch
+from server.estimators.pretrained import REVISIONS
 
 config_commands = AppGroup("config", help="The configuration.")
+text_commands = AppGroup("text", help="Text models.")
 
 
 @config_commands.command("schema")
@@ -53,6 +58,29 @@ def effective_yaml(config: Config) -> str:
     return yaml.safe_dump(without_secrets(values), sort_keys=False, allow_unicode=True, width=1000)
 
 
+@text_commands.command("fetch")
+@click.argument("model")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--revision", help="A branch, a tag or a commit; the main branch by default.")
+def fetch_text_model(model: str, folder: Path, revision: str | None) -> None:
+    """Save MODEL of the hub into DIR.
+
+    DIR, which must be new or empty, can be copied to a machine without a connection.
+    """
+    try:
+        path = fetch(model, revision or REVISIONS.get(model), folder)
+    except ServerError as error:
+        click.echo(f"error: {error.detail}", err=True)
+        sys.exit(1)
+    files = sorted(path.iterdir())
+    size = sum(file.stat().st_size for file in files) / 2**20
+    line = yaml.safe_dump({"model": str(path)}, default_flow_style=True, allow_unicode=True, width=10_000)
+    click.echo(f"{model} is saved in {path} ({size:.1f} MiB):")
+    click.echo("".join(f"  {file.name}\n" for file in files), nl=False)
+    click.echo(f"In config.yaml: params: {line}", nl=False)
+
+
 def add_commands(app: Flask) -> None:
     """Make the commands known to `flask --app wsgi`."""
     app.cli.add_command(config_commands)
+    app.cli.add_command(text_commands)

@@ -82,7 +82,11 @@ def fetch(name: str, revision: str | None = None, folder: Path | None = None) ->
 
 
 def check_name(name: str) -> None:
-    """Raises: ModelUnreadable: the hub has no models of such names."""
+    """See whether the hub could have a model of that name.
+
+    Raises:
+        ModelUnreadable: it could not.
+    """
     if not HUB_NAME.fullmatch(name):
         raise ModelUnreadable(f"{name!r} is neither the absolute path of a folder nor a name of the hub (org/name)")
 

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from threading import Lock, Thread
 
-from server.errors import ModelUnreadable, ServerError
+from server.errors import ServerError, WeightsMissing
 from server.estimators.hub import cached, check_name, fetch, snapshot
 from server.estimators.text_folder import TextFolder, check_installed, marks, read_folder
 
@@ -50,7 +50,8 @@ class Pretrained:
         """The folder's description.
 
         Raises:
-            ModelUnreadable: the model is not on this machine, or cannot be used; the sentence says why and what to do.
+            ModelUnreadable: the model cannot be used; the sentence says why and what to do.
+            WeightsMissing: it is not on this machine.
         """
         check_installed()
         if self._local:
@@ -59,11 +60,12 @@ class Pretrained:
         if path := cached(self.name, self.revision):
             return read_folder(path, called=repr(self.name))
         with self._lock:
-            if self._alive():
-                raise ModelUnreadable(
-                    f"{self.name!r} is being fetched from the hub; ask again soon", retry_after=ASK_AGAIN
+            if self._alive() or self._failure is None:
+                raise WeightsMissing(
+                    f"{self.name!r} is no folder, and is being fetched from the hub; ask again soon",
+                    retry_after=ASK_AGAIN,
                 )
-            raise ModelUnreadable(f"the model is not on this machine: {self._last_words()}")
+            raise WeightsMissing(f"the model is not on this machine: {self._failure.detail}")
 
     def need(self) -> TextFolder:
         """The folder's description; the model is fetched first, which may take minutes, if it is not on this machine.
@@ -88,9 +90,6 @@ class Pretrained:
 
     def _alive(self) -> bool:
         return self._fetching is not None and self._fetching.is_alive()
-
-    def _last_words(self) -> str:
-        return self._failure.detail if self._failure else f"{self.name!r} has not been fetched from the hub yet"
 
     def _fetch(self) -> None:
         failure: ServerError | None = None

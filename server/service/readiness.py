@@ -59,7 +59,7 @@ class Readiness:
         Raises:
             NotReady: what is configured cannot be had (yet).
         """
-        served = self._current()
+        served = self._current(start)
         if served is not None and not served.is_pretrained:
             return
         state = self._store.state()
@@ -84,8 +84,8 @@ class Readiness:
                 self.start()
             raise NotReady(f"{self._name}: the first training is running; ask again soon", retry_after=RETRY_AFTER)
 
-    def _current(self) -> ServedModel | None:
-        """The serving model, if it is all there.
+    def _current(self, fetch: bool) -> ServedModel | None:
+        """The serving model, if it is all there; weights that are not are fetched, unless `fetch` is false.
 
         Raises:
             NotReady: it cannot answer.
@@ -93,7 +93,8 @@ class Readiness:
         try:
             served = self._models.current()
         except NotReady:
-            self._models.fetch_soon()
+            if fetch:
+                self._models.fetch_soon()
             raise
         if served is not None:
             served.find_transform()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from server import errors
-from server.cli import config_commands, schema_text
+from server.cli import config_commands, schema_text, text_commands
 from server.config.sections import (
     DataSource,
     Limits,
@@ -56,9 +56,10 @@ def test_readme_explains_every_status(status):
     assert f"| {status} |" in README
 
 
-@pytest.mark.parametrize("command", sorted(config_commands.commands))
-def test_readme_names_every_command(command):
-    assert f"flask --app wsgi config {command}" in README
+@pytest.mark.parametrize("group", [config_commands, text_commands], ids=lambda group: group.name)
+def test_readme_names_every_command(group):
+    for command in group.commands:
+        assert f"flask --app wsgi {group.name} {command}" in README
 
 
 def test_architecture_names_every_room_and_module():
