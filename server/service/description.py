@@ -6,6 +6,7 @@ from typing import Any
 
 from server.config import EndpointEntry
 from server.errors import NotReady
+from server.estimators.catalogue import TEXT_CLASSES
 from server.service.recipe import Recipe
 from server.service.serving import ServedModel
 from server.service.source import fingerprint, has_changed
@@ -23,7 +24,10 @@ def described(recipe: Recipe, served: ServedModel | None, allowed: Sequence[str]
 
 def configured_model(entry: EndpointEntry) -> dict[str, Any]:
     """The model section of the configuration, as it is remembered with a trained model."""
-    return entry.kwargs.model.model_dump(mode="json", by_alias=True) | {"class": entry.model_class}
+    section = entry.kwargs.model.model_dump(mode="json", by_alias=True) | {"class": entry.model_class}
+    if entry.handler == "MLHandler" and entry.model_class not in TEXT_CLASSES:
+        del section["text_col"]
+    return section
 
 
 def stale_reasons(entry: EndpointEntry, served: ServedModel | None, folder: Path) -> list[str]:

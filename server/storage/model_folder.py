@@ -30,7 +30,7 @@ class ModelFolder:
         self._outgoing = path.with_name(f".{path.name}.outgoing")
 
     def signature(self) -> tuple[int, ...] | None:
-        """Changes whenever the folder or a file in it is replaced or rewritten; None when there is none."""
+        """Changes whenever the folder or a file in it is replaced or rewritten; None when there is no model in it."""
         deadline = time.monotonic() + EXCHANGE
         while True:
             try:
@@ -45,7 +45,8 @@ class ModelFolder:
     def _numbers(self) -> Iterator[int]:
         with os.scandir(self.path) as found:
             files = sorted(found, key=lambda entry: entry.name)
-        for file in files:
+        # Any other folder may bear this name, too.
+        for file in files if any(file.name == "config.json" for file in files) else ():
             status = file.stat()
             yield from (status.st_mtime_ns, status.st_size, status.st_ino)
 
