@@ -70,9 +70,8 @@ class Network:
         """
         network, missing = cls._read(folder.path, head)
         if missing:
-            raise ModelUnreadable(
-                f"{folder.path.parent.name}/{folder.path.name} lacks weights of its {head} head: {', '.join(sorted(missing)[:3])}"
-            )
+            called = f"{folder.path.parent.name}/{folder.path.name}"
+            raise ModelUnreadable(f"{called} lacks weights of its {head} head: {', '.join(sorted(missing)[:3])}")
         return network.quantized() if quantize == "int8" else network
 
     @classmethod
