@@ -1,6 +1,6 @@
 """Prepared rows and a recipe → a fitted model, its schema, and what the training answers; one way per family."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,7 +46,9 @@ def fit(prepared: Prepared, recipe: Recipe, allowed: tuple[str, ...], report: Re
     rows = prepared.rows
     estimator, schema = make(prepared, recipe, cls)
     if estimator.kind in PREDICTING and schema.target is None:
-        raise UntrainableRows(_no_target(rows, recipe.options, estimator.class_name))
+        raise UntrainableRows(_no_target(prepared.names, recipe.options, estimator.class_name))
+    if estimator.kind is not ModelKind.RECOGNIZER and schema.target is not None and schema.target.kind is Kind.NESTED:
+        raise UntrainableRows(f"the target column {schema.target.name!r} holds lists or objects, not values")
     try:
         features = schema.parse_features(rows)
         target = schema.parse_target(rows) if schema.target else None
@@ -122,7 +124,7 @@ def _frequency(timestamps: pd.Series, index: Column) -> str | None:
 
 
 def _texts(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
-    schema = _text_schema(prepared.rows, recipe)
+    schema = _text_schema(prepared, recipe)
     if cls is NER and schema.target is not None:
         # Lists of entities may come as JSON text.
         schema = replace(schema, target=Column(schema.target.name, Kind.NESTED))
@@ -130,16 +132,15 @@ def _texts(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Sc
 
 
 def _documents(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:
-    schema = _text_schema(prepared.rows, recipe)
+    schema = _text_schema(prepared, recipe)
     return DocumentEstimator.from_texts(cls, recipe.params, recipe.vectorizer_params), schema
 
 
-def _text_schema(rows: pd.DataFrame, recipe: Recipe) -> Schema:
-    name = recipe.text_col or ""
+def _text_schema(prepared: Prepared, recipe: Recipe) -> Schema:
+    rows, name = prepared.rows, recipe.text_col or ""
     if name not in rows.columns:
-        raise UntrainableRows(
-            f"the column of texts {name!r} is not in the training data{did_you_mean(name, rows.columns)}"
-        )
+        near = did_you_mean(name, prepared.names)
+        raise UntrainableRows(f"the column of texts {name!r} is not in the training data{near}")
     if recipe.options.target_col == name:
         raise UntrainableRows(f"{name!r} is the column of texts; target_col names what they say")
     return Schema((Column(name, Kind.TEXT),), _target(rows, recipe.options))
@@ -152,10 +153,10 @@ FAMILIES: dict[type, Callable[[Prepared, Recipe, type], tuple[Estimator, Schema]
 }
 
 
-def _no_target(rows: pd.DataFrame, options: Options, class_name: str) -> str:
+def _no_target(names: Sequence[str], options: Options, class_name: str) -> str:
     if options.target_col is None:
         return f"{class_name} learns to predict a column; name it with target_col"
-    near = did_you_mean(options.target_col, rows.columns)
+    near = did_you_mean(options.target_col, names)
     return f"the target column {options.target_col!r} is not in the training data{near}"
 
 

@@ -18,9 +18,16 @@ MOST_CHOICES = 50
 
 @dataclass(frozen=True)
 class Prepared:
-    """The rows and columns to train on; `timestamps` is the column of them, if any, before rows were left out."""
+    """The rows and columns to train on, and what they were chosen from.
+
+    Attributes:
+        rows: the rows and columns.
+        names: the columns there were before some were left out.
+        timestamps: the column of them, if any, before rows were left out.
+    """
 
     rows: pd.DataFrame
+    names: tuple[str, ...]
     timestamps: pd.Series | None = None
 
 
@@ -64,4 +71,4 @@ def prepare(
             f"no rows are left of {len(rows)} after dropna and drop_duplicates; "
             "exclude columns with many missing cells, or set dropna=false"
         )
-    return Prepared(prepared, selected.get(options.index_col))
+    return Prepared(prepared, tuple(rows.columns), selected.get(options.index_col))

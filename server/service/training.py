@@ -51,7 +51,7 @@ def open_store(config: Config, endpoint: str) -> EndpointStore:
     model = config.url[endpoint].kwargs.model
     path, vectorizer = (Path(name) if name else None for name in (model.path, getattr(model, "vectorizer", None)))
     folder = config.state_folder(endpoint)
-    if config.url[endpoint].model_class in TEXT_CLASSES:
+    if config.url[endpoint].model_class in TEXT_CLASSES or (path and path.is_dir()):
         return EndpointStore(folder, model_folder=path)
     return EndpointStore(folder, path, vectorizer)
 

@@ -10,6 +10,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from glob import escape
 from pathlib import Path
 from typing import IO, Any
@@ -123,12 +124,15 @@ def zipped(folder: Path, name: str) -> IO[bytes]:
     Raises:
         ModelMissing: it was replaced or deleted meanwhile.
     """
-    sink = tempfile.TemporaryFile()  # noqa: SIM115 - the answer's last byte closes it
-    try:
-        with zipfile.ZipFile(sink, "w") as archive:
-            for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-                archive.write(file, Path(name) / file.relative_to(folder))
-    except FileNotFoundError as error:
-        raise ModelMissing("the model was replaced while it was read; ask again") from error
+    with ExitStack() as opened:
+        sink = opened.enter_context(tempfile.TemporaryFile())
+        try:
+            with zipfile.ZipFile(sink, "w") as archive:
+                for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+                    archive.write(file, Path(name) / file.relative_to(folder))
+        except FileNotFoundError as error:
+            raise ModelMissing("the model was replaced while it was read; ask again") from error
+        # The answer's last byte closes it.
+        opened.pop_all()
     sink.seek(0)
     return sink

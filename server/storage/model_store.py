@@ -36,7 +36,9 @@ class ModelStore:
         """Changes whenever a file is replaced or rewritten; None when there is no model."""
         model = _signature(self.path)
         if model is None:
-            return self.folder.signature()
+            folder = self.folder.signature()
+            # A file may have taken the folder's place meanwhile.
+            return self.signature() if folder is None and self.path.exists() else folder
         if self.vectorizer is None:
             return model
         return model + (_signature(self.vectorizer) or ())
@@ -68,9 +70,18 @@ class ModelStore:
             self.folder.publish(run)
             # As long as there is a file, it serves: this is the one step.
             self.path.unlink(missing_ok=True)
-        elif self.staged(run).exists():
-            move_whole(self.staged(run), self.path)
+        elif self.staged(run).exists() or self._is_of(run):
+            if self.staged(run).exists():
+                move_whole(self.staged(run), self.path)
+            # Also where a death came in between: the file serves, and the folder would stay for ever.
             self.folder.delete()
+
+    def _is_of(self, run: str) -> bool:
+        """Whether the file was published by this run."""
+        try:
+            return (read_facts(self.path) or {}).get("run") == run
+        except FileNotFoundError:
+            return False
 
     def discard(self, run: str) -> None:
         """Forget a run's model, unless it serves."""

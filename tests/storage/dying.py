@@ -31,7 +31,7 @@ def die_at(step: int) -> None:
 
     def heard(event: str, arguments: tuple[Any, ...]) -> None:
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING
-        if writes or event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir"):
+        if writes or event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.symlink"):
             count()
 
     def counted(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,6 +55,40 @@ def stage(folder: Path, run: str, rows: pd.DataFrame | None) -> EndpointStore:
         store.stage_rows(run, rows)
     store.stage_model(run, lambda path: path.write_bytes(f"model of {run}".encode()), {"run": run})
     return store
+
+
+def stage_model(folder: Path, run: str, is_folder: bool) -> EndpointStore:
+    """A store with a model staged for the run: a file, or a folder of two files."""
+
+    def save(path: Path) -> None:
+        if is_folder:
+            (path / "config.json").write_text(run)
+        weights = path / "model.safetensors" if is_folder else path
+        weights.write_bytes(run.encode() * 1000)
+
+    store = EndpointStore(folder)
+    store.stage_model(run, save, {"run": run}, is_folder)
+    return store
+
+
+def publish_model(folder: Path, run: str, is_folder: bool) -> None:
+    """Stage a model and publish it."""
+    stage_model(folder, run, is_folder).publish(run, None)
+
+
+def publish_model_dying(step: int, folder: Path, run: str, is_folder: bool) -> None:
+    """Stage a model and publish it, and die at the step, of staging or of publishing."""
+    die_at(step)
+    publish_model(folder, run, is_folder)
+
+
+def delete_model_dying(step: int, folder: Path) -> None:
+    """Delete the model as an endpoint does, and die at the step."""
+    store = EndpointStore(folder)
+    die_at(step)
+    with store.changing():
+        store.save_state({"state": "deleted"})
+        store.model.delete()
 
 
 def publish(folder: Path, run: str, rows: pd.DataFrame | None, settings: dict[str, Any] | None) -> None:

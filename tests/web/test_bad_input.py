@@ -183,3 +183,10 @@ def test_a_column_excluded_in_every_row_is_no_feature(make_client):
         {"titanic": titanic_endpoint(model=TITANIC_MODEL | {"exclude": list(pd.read_csv(io.BytesIO(CSV)))})}, wait=False
     )
     assert_problem(client.get(URL, query_string=ROW), 503, "titanic")
+
+
+def test_a_target_of_lists_or_objects_is_not_learned_from(client, unchanged):
+    for target in (["a"], {"a": 1}):
+        with unchanged(client):
+            answer = client.post(f"{URL}?_action=train", json=[ROW | {"Survived": target}, ROW | {"Survived": target}])
+            assert_problem(answer, 400, "'Survived'", "lists or objects")
