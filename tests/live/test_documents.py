@@ -14,8 +14,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 
-from tests.conftest import ROOT, write_config
-from tests.live.conftest import LiveServer
+from tests.conftest import ROOT
+from tests.live.conftest import serving
 
 pytestmark = pytest.mark.live
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -68,9 +68,7 @@ def as_pattern(shown: str) -> str:
 @pytest.mark.parametrize("document", [name for name in DOCUMENTS if any(calls(name))])
 def test_the_examples_of_a_document_answer_as_it_shows(tmp_path, document):
     write_files(tmp_path, document)
-    server = LiveServer(write_config(tmp_path, {"url": endpoints(document)}), tmp_path / "server.log")
-    try:
-        server.start()
+    with serving(tmp_path, endpoints(document)) as server:
         for command, shown in calls(document):
             command = command.replace("http://127.0.0.1:8000", server.url)
             done = subprocess.run(
@@ -78,8 +76,6 @@ def test_the_examples_of_a_document_answer_as_it_shows(tmp_path, document):
             )
             assert re.match(as_pattern(shown), done.stdout.lstrip(), re.DOTALL), f"{command}\n{done.stdout[:500]}"
             assert shown.startswith('{"type"') or '"status":' not in done.stdout, f"{command}\n{done.stdout[:500]}"
-    finally:
-        server.stop()
 
 
 def test_every_page_of_the_guide_shows_examples():

@@ -13,8 +13,8 @@ import requests
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
-from tests.conftest import ROOT, write_config
-from tests.live.conftest import LiveServer
+from tests.conftest import ROOT
+from tests.live.conftest import serving
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")]
 QUERY = "that movie was boring"
@@ -89,12 +89,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(folder):
     """All endpoints behind two workers; only for requests that change nothing."""
-    server = LiveServer(write_config(folder, {"url": ENDPOINTS}), folder / "server.log")
-    try:
-        server.start()
+    with serving(folder, ENDPOINTS) as server:
         yield server
-    finally:
-        server.stop()
 
 
 def curl(line, folder=None):
