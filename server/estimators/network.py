@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+
+# OpenMP's threads would wait for each other by spinning, and take the cores from other workers and trainings. Read
+# when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import torch
 import transformers
 
@@ -70,9 +74,8 @@ class Network:
         """
         network, missing = cls._read(folder.path, head)
         if missing:
-            raise ModelUnreadable(
-                f"{folder.path.parent.name}/{folder.path.name} lacks weights of its {head} head: {', '.join(sorted(missing)[:3])}"
-            )
+            name, lacking = f"{folder.path.parent.name}/{folder.path.name}", ", ".join(sorted(missing)[:3])
+            raise ModelUnreadable(f"{name} lacks weights of its {head} head: {lacking}")
         return network.quantized() if quantize == "int8" else network
 
     @classmethod
