@@ -6,14 +6,18 @@ a text model does it.
 
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+
+# OpenMP's threads would wait for each other by spinning, and take the cores from other workers and trainings. Read
+# when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import torch
 import transformers
 
@@ -61,8 +65,9 @@ class Network:
         self.tokenizer = tokenizer
         self.device = device
         self.most_tokens = most_tokens(tokenizer, model)
-        # Batches of many requests at once would only take the cores from each other.
-        self._forward = threading.Lock()
+        # Batches of many requests at once would only take the cores from each other. They wait in a queue:
+        # a lock is often taken again at once by the request that has just left it, while one text waits.
+        self._turns = ThreadPoolExecutor(1, thread_name_prefix="inference")
 
     @classmethod
     def load(cls, folder: TextFolder, head: Head, quantize: str | None = None) -> Self:
@@ -165,16 +170,19 @@ class Network:
             yield from zip(tokens, answers, strict=True)
 
     def _probabilities(self, ids: list[list[int]]) -> list[np.ndarray]:
-        with self._forward, torch.inference_mode():
-            logits = self.model(**self.padded(ids)).logits.double()
-            several = getattr(self.model.config, "problem_type", None) == SEVERAL_LABELS
-            probabilities = (logits.sigmoid() if several else logits.softmax(-1)).cpu().numpy()
+        probabilities = self._turns.submit(self._forward, self.padded(ids)).result()
         if probabilities.ndim == 2:
             return list(probabilities)
         left = self.tokenizer.padding_side == "left"
         return [
             row[len(row) - len(one) :] if left else row[: len(one)] for row, one in zip(probabilities, ids, strict=True)
         ]
+
+    def _forward(self, inputs: dict[str, Any]) -> np.ndarray:
+        with torch.inference_mode():
+            logits = self.model(**inputs).logits.double()
+            several = getattr(self.model.config, "problem_type", None) == SEVERAL_LABELS
+            return (logits.sigmoid() if several else logits.softmax(-1)).cpu().numpy()
 
     def padded(self, ids: list[list[int]]) -> dict[str, Any]:
         """The inputs of one batch on the model's device."""
