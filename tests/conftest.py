@@ -15,6 +15,7 @@ from server.app import create_app
 from server.config import Config, load_config
 from server.jobs import InlineRunner
 from tests.postgres import Postgres, programs
+from tests.tiny import tiny_model
 
 ROOT = Path(__file__).parents[1]
 TITANIC_MODEL = {
@@ -92,6 +93,16 @@ def client(make_client):
 def titanic() -> pd.DataFrame:
     """The 891 passengers."""
     return pd.read_csv(ROOT / "data" / "titanic.csv")
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory) -> Path:
+    """A folder with the tiny text models `sentiment`, `ner`, and `base`, which has no head and learns fast."""
+    folder = tmp_path_factory.mktemp("tiny_models")
+    tiny_model(folder / "sentiment")
+    tiny_model(folder / "ner", "token")
+    tiny_model(folder / "base", None, initializer_range=0.02)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,8 @@ def tiny_model(
     import torch
     from transformers import BertConfig, BertForSequenceClassification, BertForTokenClassification, BertModel
 
+    # Threads that wait for each other take most of the time of weights this small.
+    torch.set_num_threads(1)
     classes = {"sequence": BertForSequenceClassification, "token": BertForTokenClassification, None: BertModel}
     names = LABELS[head] if labels is None else labels
     named = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}} if names else {}

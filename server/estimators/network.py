@@ -77,9 +77,7 @@ class Network:
             ModelUnreadable: it cannot be loaded, or lacks weights of this head.
         """
         network, missing = cls._read(folder.path, head)
-        if missing:
-            lacking = ", ".join(sorted(missing)[:3])
-            raise ModelUnreadable(f"{folder.name} lacks weights of its {head} head: {lacking}")
+        _check_whole(folder, f"weights of its {head} model", missing)
         return network.quantized() if quantize == "int8" else network
 
     @classmethod
@@ -87,14 +85,20 @@ class Network:
         """The model in the folder with a head for these labels: its own if it has those, else a new one.
 
         Raises:
-            ModelUnreadable: it cannot be loaded.
+            ModelUnreadable: it cannot be loaded, or lacks weights below the head.
         """
         torch.manual_seed(seed)
         if folder.head is head and set(folder.labels) == set(labels):
-            network, _ = cls._read(folder.path, head)
+            network = cls.load(folder, head)
         else:
             names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
-            network, _ = cls._read(folder.path, head, num_labels=len(labels), ignore_mismatched_sizes=True, **names)
+            network, missing = cls._read(
+                folder.path, head, num_labels=len(labels), ignore_mismatched_sizes=True, **names
+            )
+            body = f"{network.model.base_model_prefix}."
+            # The pooler is part of some heads only, though it lies below them all.
+            lacking = {name for name in missing if name.startswith(body) and ".pooler." not in name}
+            _check_whole(folder, "weights below its head", lacking)
         # Each text has one label from now on, whatever the head before was for.
         network.model.config.problem_type = "single_label_classification" if head is Head.SEQUENCE else None
         return network
@@ -127,7 +131,8 @@ class Network:
         if model.config.pad_token_id is None:
             model.config.pad_token_id = tokenizer.pad_token_id
         # Of a checkpoint without its head, or with another: that is what the caller asks about.
-        return cls(model.to(device).eval(), tokenizer, device), set(info["missing_keys"])
+        absent = {*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])}
+        return cls(model.to(device).eval(), tokenizer, device), absent
 
     def quantized(self) -> Self:
         """A copy whose linear layers compute in 8-bit integers, on the CPU."""
@@ -197,6 +202,14 @@ class Network:
         """Write weights (safetensors), configuration and tokenizer in transformers' format."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+
+def _check_whole(folder: TextFolder, what: str, missing: set[str]) -> None:
+    if missing:
+        names = ", ".join(sorted(missing)[:3])
+        raise ModelUnreadable(
+            f"{folder.name} lacks {what}, or has them in other sizes than its config.json says: {names}"
+        )
 
 
 def batches(lengths: Sequence[int], device: str, pads: bool = True) -> Iterator[list[int]]:

@@ -14,6 +14,7 @@ from server.app import create_app
 from server.config import load_config
 from server.jobs import InlineRunner
 from tests.conftest import ROOT, ROW, titanic_endpoint, wait_until_ready, write_config
+from tests.reviews import text_endpoint
 from tests.web import forecasting
 
 FORM = "application/x-www-form-urlencoded"
@@ -32,6 +33,24 @@ def build(folder: Path, url: dict[str, Any], **server: Any) -> Any:
 def reader(tmp_path_factory):
     """The guide's titanic endpoint, trained once; only for requests that change nothing."""
     return build(tmp_path_factory.mktemp("reader"), {"titanic": titanic_endpoint()})
+
+
+@pytest.fixture(scope="session")
+def text_reader(tmp_path_factory, tiny_models):
+    """Pretrained text models, served as they are; only for requests that change nothing."""
+    sentiment, entities = str(tiny_models / "sentiment"), str(tiny_models / "ner")
+    own_names = {"text_col": "review", "target_col": "verdict"}
+    endpoints = [
+        text_endpoint("sentiment", sentiment),
+        text_endpoint("pipeline", sentiment, task="sentiment-analysis"),
+        text_endpoint("told", sentiment, output="proba"),
+        text_endpoint("own", sentiment, options=own_names),
+        text_endpoint("ner", entities, options={"class": "NER"}),
+        text_endpoint("task", entities, task="ner"),
+        text_endpoint("own-ner", entities, options={"class": "NER"} | own_names),
+    ]
+    url = {"titanic": titanic_endpoint()} | {entry["pattern"][1:]: entry for entry in endpoints}
+    return build(tmp_path_factory.mktemp("text_reader"), url)
 
 
 def state_of(client: Any, url: str = URL) -> dict[str, Any]:
