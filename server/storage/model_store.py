@@ -34,11 +34,13 @@ class ModelStore:
 
     def signature(self) -> Signature | None:
         """Changes whenever a file is replaced or rewritten; None when there is no model."""
+        # While one takes the other's place, a single look can find neither.
+        return self._look() or self._look()
+
+    def _look(self) -> Signature | None:
         model = _signature(self.path)
         if model is None:
-            folder = self.folder.signature()
-            # A file may have taken the folder's place meanwhile.
-            return self.signature() if folder is None and self.path.exists() else folder
+            return self.folder.signature()
         if self.vectorizer is None:
             return model
         return model + (_signature(self.vectorizer) or ())
