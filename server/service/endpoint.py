@@ -264,7 +264,10 @@ class Endpoint:
         return described(recipe, self.readiness.served_or_none(), self.config.server.classes)
 
     def _fill(self) -> None:
-        fill_once(self._store, self.entry.kwargs.data, self.config.server.limits)
+        def form(rows: pd.DataFrame) -> pd.DataFrame:
+            return storable(rows, self.settings.recipe())
+
+        fill_once(self._store, self.entry.kwargs.data, self.config.server.limits, form)
 
     def _target_name(self) -> str | None:
         served = self._models.current()

@@ -51,8 +51,8 @@ def predicted(
     name = target or (served.schema.target.name if served.schema.target else "prediction")
     if not len(features):
         return Prediction(pd.DataFrame({name: []}), None if output == "records" else [])
-    if scored:
-        return _scored(rows, _probabilities(served, features).frame, output, name)
+    if scored and served.estimator.kind is ModelKind.CLASSIFIER and hasattr(served.estimator.model, "predict_proba"):
+        return _scored(served, rows, _probabilities(served, features).frame, output, name)
     answer = served.estimator.predict(features)
     check_one_each(answer, features)
     if served.estimator.kind is ModelKind.RECOGNIZER:
@@ -84,9 +84,11 @@ def _probabilities(served: ServedModel, features: pd.DataFrame) -> Prediction:
     return Prediction(probabilities)
 
 
-def _scored(rows: pd.DataFrame, probabilities: pd.DataFrame, output: str, name: str) -> Prediction:
+def _scored(served: ServedModel, rows: pd.DataFrame, probabilities: pd.DataFrame, output: str, name: str) -> Prediction:
     """The most likely class of each row and its probability, as transformers' pipelines tell them."""
-    label, score = probabilities.idxmax(axis=1).array, probabilities.max(axis=1).array
+    # The columns are the classes as text; the answer has them in their own type.
+    label = np.asarray(served.estimator.estimator.classes_)[probabilities.to_numpy().argmax(axis=1)]
+    score = probabilities.max(axis=1).array
     if output == "records":
         return Prediction(rows.assign(**{name: label, "score": score}))
     return Prediction(pd.DataFrame({"label": label, "score": score}))

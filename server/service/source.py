@@ -2,13 +2,14 @@
 
 import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from server.config import DataSource, Limits, database_file, without_secrets
-from server.errors import NotReady, ServerError
+from server.errors import InvalidRows, NotReady, ServerError
 from server.storage.endpoint_store import EndpointStore, read_gramex_data
 from server.tables.reading import read_file
 
@@ -48,8 +49,17 @@ def read_source(source: DataSource, limits: Limits) -> pd.DataFrame:
     return rows
 
 
-def fill_once(store: EndpointStore, source: DataSource | None, limits: Limits) -> None:
+Form = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def fill_once(store: EndpointStore, source: DataSource | None, limits: Limits, form: Form) -> None:
     """Store the first training rows, if none were ever stored: those Gramex kept, else the source's.
+
+    Args:
+        store: the endpoint's state.
+        source: the configuration's data source, if any.
+        limits: what the source may bring.
+        form: what makes of rows those that are stored; see `storable`.
 
     Raises:
         NotReady: there is a source and it cannot be read.
@@ -61,7 +71,7 @@ def fill_once(store: EndpointStore, source: DataSource | None, limits: Limits) -
             return
         rows = _taken_over(store)
         if rows is None and source is not None and source.url:
-            rows = read_source(source, limits)
+            rows = _formed(read_source(source, limits), form)
         if rows is not None and not rows.columns.empty:
             store.data.replace(rows, SOURCE_RUN)
 
@@ -76,7 +86,14 @@ def _taken_over(store: EndpointStore) -> pd.DataFrame | None:
     return rows
 
 
-def refill(store: EndpointStore, source: DataSource, limits: Limits) -> bool:
+def _formed(rows: pd.DataFrame, form: Form) -> pd.DataFrame:
+    try:
+        return form(rows)
+    except InvalidRows as error:
+        raise NotReady(f"data.url cannot be read: {error.detail}") from error
+
+
+def refill(store: EndpointStore, source: DataSource, limits: Limits, form: Form) -> bool:
     """Let the source's present rows replace the stored ones, if those are the source's, too.
 
     Rows that were appended or posted since outlive a change of the source.
@@ -84,7 +101,7 @@ def refill(store: EndpointStore, source: DataSource, limits: Limits) -> bool:
     with store.changing():
         if store.data.exists() and store.data.last_run() != SOURCE_RUN:
             return False
-        store.data.replace(read_source(source, limits), SOURCE_RUN)
+        store.data.replace(_formed(read_source(source, limits), form), SOURCE_RUN)
     return True
 
 

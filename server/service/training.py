@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from server.estimators.catalogue import TEXT_CLASSES
 from server.estimators.pretrained import Pretrained
 from server.schema import Schema
 from server.service.description import configured_model
+from server.service.entity_rows import storable
 from server.service.fitting import Fitted, fit
 from server.service.preparation import prepare, raw_columns
 from server.service.recipe import Recipe, changed, effective
@@ -141,7 +143,7 @@ def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
     if task.given:
         settings = own(change(store.settings()))
         recipe = current_recipe(task.config, task.endpoint, store, models, settings)
-    rows, data_version = _rows(task, store)
+    rows, data_version = _rows(task, store, recipe)
     transform = _transform(task)
     prepared = prepare(rows, recipe.options, task.endpoint, transform, recipe.text_col)
     fitted = fit(prepared, recipe, allowed, _reporter(task, store))
@@ -179,16 +181,17 @@ def _transform(task: TrainingTask) -> Transform | None:
     return find_transform(source.transform, task.config.folder)
 
 
-def _rows(task: TrainingTask, store: EndpointStore) -> tuple[pd.DataFrame, int | None]:
+def _rows(task: TrainingTask, store: EndpointStore, recipe: Recipe) -> tuple[pd.DataFrame, int | None]:
     """The rows to train on, and the version of the training data that they are (None: posted just now)."""
     posted = store.staged_rows(task.run)
     if posted is not None:
         return posted, None
     source = task.config.url[task.endpoint].kwargs.data
     limits = task.config.server.limits
-    if task.reload_source and source and not refill(store, source, limits):
+    form = partial(storable, recipe=recipe)
+    if task.reload_source and source and not refill(store, source, limits, form):
         logger.warning("%s: data.url has changed, but rows were added since; they are kept", task.endpoint)
-    fill_once(store, source, limits)
+    fill_once(store, source, limits, form)
     version = store.data.version()
     rows = store.data.read(version)
     if rows.empty:

@@ -223,7 +223,6 @@ def test_a_file_of_the_configuration_is_learned_from_and_appended_to(make_client
     assert client.get("/ner?_cache").json == [*LISTS, *LISTS[:2], *LISTS[:2]]
 
 
-@pytest.mark.xfail(strict=True, reason="BUG 1: rows of data.url are stored as they are, their empty lists typeless")
 def test_a_file_of_the_configuration_may_hold_empty_lists_only(make_client, tiny_models, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "rows.parquet").write_bytes(parquet([row | {"labels": []} for row in LISTS[:2]]))

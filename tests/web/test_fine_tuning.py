@@ -60,7 +60,6 @@ def test_labels_are_whatever_the_data_holds(client, good, bad):
     assert client.post(f"{URL}?_action=score").json == {"roc_auc": 1.0}
 
 
-@pytest.mark.xfail(strict=True, reason="BUG 3: the task's answer takes the label from a column's name, which is text")
 def test_a_trained_endpoint_of_the_task_tells_its_labels_with_scores(make):
     client = make(task="sentiment-analysis")
     assert client.post(TRAIN, json=reviews(1, 0)).json == {"roc_auc": 1.0}
@@ -271,7 +270,6 @@ def test_a_model_of_tables_takes_the_place_of_a_model_of_texts_and_back(client, 
     assert [path.name for path in folder.glob(".model*") if (folder / "model").resolve() != path] == []
 
 
-@pytest.mark.xfail(strict=True, reason="BUG 3: labels with scores are asked of any model, also of one without classes")
 @pytest.mark.parametrize("class_", ["NER", "LinearRegression"])
 def test_a_task_answers_in_the_way_of_the_class_that_took_its_place(make, class_):
     client = make(task="sentiment-analysis")
