@@ -4,7 +4,7 @@ from typing import Any
 
 from server.config import Config
 from server.errors import BadRequest, NotReady, Problem
-from server.estimators.catalogue import find_class, find_text_class
+from server.estimators.catalogue import TEXT_CLASSES, find_class, find_text_class
 from server.estimators.parameters import build, check_parameters
 from server.estimators.vectorizer import check_vectorizer
 from server.tables.transform import find_transform
@@ -26,7 +26,10 @@ def model_problems(config: Config) -> list[Problem]:
             continue
         problems += _parameter_problems(cls, model.params, f"{path}.params")
         if entry.handler == "TextHandler":
-            problems += _vectorizer_problems(entry.kwargs.model.vectorizer_params, f"{path}.vectorizer_params")
+            params = entry.kwargs.model.vectorizer_params
+            if params and entry.model_class in TEXT_CLASSES:
+                problems.append(Problem(f"{path}.vectorizer_params", f"{entry.model_class} reads texts without one"))
+            problems += _vectorizer_problems(params, f"{path}.vectorizer_params")
     return problems
 
 

@@ -281,6 +281,7 @@ def test_a_classifier_that_needs_dense_features(client, reviews, model_class):
     ("kwargs", "path"),
     [
         ({"model": {"vectorizer_params": {"ngram": [1, 2]}}}, "model.vectorizer_params"),
+        ({"model": {"class": "SentimentAnalysis", "vectorizer_params": {"min_df": 2}}}, "model.vectorizer_params"),
         ({"model": {"vectorizer": "vec.pkl"}}, "model"),
         ({"model": {"include": ["text"]}}, "model.include"),
         ({"model": {"class": "MultinomialNBB"}}, "model.class"),
