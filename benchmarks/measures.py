@@ -1,20 +1,18 @@
 """Each measure is one figure: a ratio of two things measured in the same run, in turns."""
 
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
 import pandas as pd
 
 from benchmarks.data import FEATURES, MODEL, passengers, write_bulk, write_config
-from benchmarks.processes import CLIENT_CORE, SERVER_CORE, Server, gunicorn
+from benchmarks.processes import SERVER_CORE, Server, gunicorn
 
 SINGLE = 300
 TYPES = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
@@ -162,12 +160,14 @@ def start_and_memory(folder: Path, rounds: int) -> Figures:
     for _ in range(rounds):
         with _serving(folder, ["linear"]) as ours:
             our_memory = _peak(ours, [f"/linear?{query}" for query in queries])
+            torch = ours.maps("libtorch")
         arguments = ("--worker-class", "gthread", "--threads", "8", "--config", "python:benchmarks.empty_resource")
         with gunicorn("benchmarks.naive_server:app", {"NAIVE_MODEL": str(model)}, *arguments) as naive:
             ratios.append(our_memory / _peak(naive, ["/?" + query for query in queries]))
         starts.append(ours.started)
     return {
         "memory, one worker / the naive server": statistics.median(ratios),
+        "processes without text models that loaded torch": torch,
         "start to the first answer, s": statistics.median(starts),
     }
 
@@ -181,15 +181,6 @@ def _peak(server: Server, paths: list[str]) -> float:
     return highest
 
 
+# These leave the client on one core and the server on another.
+PINNED = (one_row, bulk, append, start_and_memory)
 MEASURES = (one_row, bulk, latency_while_training, append, retrain, start_and_memory)
-
-
-def run(measure, rounds: int) -> Figures:
-    """The figures of one measure, in a folder of its own."""
-    os.sched_setaffinity(0, {CLIENT_CORE} if measure not in (retrain, latency_while_training) else {0, 1})
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        try:
-            return measure(folder, rounds)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SERVER_CORE, CLIENT_CORE = 0, 1
+ALL_CORES = os.sched_getaffinity(0)
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -61,6 +62,10 @@ class Server:
                 if line.startswith("Pss:"):
                     total += int(line.split()[1])
         return total / 1024
+
+    def maps(self, library: str) -> int:
+        """How many processes of the tree have loaded the shared library."""
+        return sum(library in Path(f"/proc/{pid}/maps").read_text() for pid in self.processes())
 
 
 @contextmanager
