@@ -51,7 +51,7 @@ def predicted(
     name = target or (served.schema.target.name if served.schema.target else "prediction")
     if not len(features):
         return Prediction(pd.DataFrame({name: []}), None if output == "records" else [])
-    if scored:
+    if scored and served.estimator.kind is ModelKind.CLASSIFIER:
         return _scored(rows, _probabilities(served, features).frame, output, name)
     answer = served.estimator.predict(features)
     check_one_each(answer, features)
@@ -64,6 +64,17 @@ def predicted(
         return Prediction(rows.assign(**{name: answer if answer.ndim == 1 else answer.tolist()}))
     values = answer if answer.ndim == 1 else answer.tolist()
     return Prediction(pd.DataFrame({name: values}), values)
+
+
+def text_answer_columns(served: ServedModel, output: str, target: str | None, scored: bool) -> tuple[str, ...]:
+    """What the answers of a text model add to its rows, told without asking it; `proba` tells the classes.
+
+    None of it needs the weights.
+    """
+    if output == "proba":
+        return tuple(map(str, served.estimator.estimator.classes_))
+    name = target or (served.schema.target.name if served.schema.target else "prediction")
+    return (name, "score") if scored and served.estimator.kind is ModelKind.CLASSIFIER else (name,)
 
 
 def check_one_each(answer: Sized, features: pd.DataFrame) -> None:

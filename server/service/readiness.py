@@ -116,6 +116,10 @@ class Readiness:
         except ModelUnreadable:
             return None
 
+    def headless(self) -> str | None:
+        """The name of pretrained weights that answer nothing before a training; None if there are no such."""
+        return self._models.headless()
+
     def wants_first_training(self) -> bool:
         """Whether data and a class are there, and no model has been trained or deleted yet."""
         if self._store.model.signature() is not None or self._store.state().get("state") == "deleted":
