@@ -253,3 +253,12 @@ def test_hostile_texts_and_labels_are_only_text(make_client, tmp_path):
     assert "<img src=x" not in answer.text
     assert hostile in Page(answer.text).text
     assert json.loads("".join(Page(answer.text).scripts))["kind"] == "entity recognizer"
+
+
+def test_a_task_whose_class_was_changed_to_ner_answers_entities(client):
+    rows = [{"text": f"anna lives {i}", "labels": [{"start": 0, "end": 4, "label": "PER"}]} for i in range(4)]
+    assert client.put("/task?class=NER&target_col=labels").status_code == 200
+    assert client.post("/task?_action=train", json=rows).status_code == 200
+    (answer,) = client.get("/task?text=anna").json
+    assert answer.keys() == {"text", "labels"}
+    assert page_of(client, "task").facts["answers"] == ["labels"]
