@@ -80,8 +80,15 @@ class Estimator(ABC):
             ModelKind.RECOGNIZER: "F1",
         }.get(self.kind, "score")
 
-    # A model is one pickle, unless its library writes a folder.
+    # A model is one pickle, unless its library writes a folder: its weights then are read on first use, and
+    # who only describes it does not use it.
     is_folder = False
+    # Whether a row is one text.
+    reads_texts = False
+
+    def remembering(self) -> Self:
+        """An estimator that answers the same, and need not compute twice what it is asked twice in a row."""
+        return self
 
     @property
     def defect(self) -> str | None:

@@ -30,6 +30,8 @@ ANY_TEXT = pd.DataFrame({TEXT_COL: ["any text"]}, dtype="str")
 class DocumentEstimator(TabularEstimator):
     """A pipeline of a vectorizer and an estimator; features are one column of texts, a missing one being empty."""
 
+    reads_texts = True
+
     @classmethod
     def holds(cls, model: object) -> bool:
         return is_model(model) and _takes_texts(model)

@@ -9,6 +9,7 @@ import pandas as pd
 from server.errors import InvalidParameter, did_you_mean
 from server.estimators.base import Estimator, ModelKind
 from server.estimators.drawing import WIDTHS, Drawing, svg
+from server.estimators.entity_picture import entity_scores
 from server.estimators.forecast_picture import forecast
 from server.estimators.learned_pictures import coefficients, feature_importances, has_terms, terms
 from server.estimators.prediction_pictures import clusters, components, confusion_matrix, prediction_error, roc_curve
@@ -56,6 +57,7 @@ PICTURES = (
     Picture("confusion_matrix", "Confusion matrix", _is(ModelKind.CLASSIFIER), confusion_matrix, compares=True),
     Picture("roc_curve", "ROC curve", _scores_classes, roc_curve, compares=True),
     Picture("prediction_error", "Predicted against true", _is(ModelKind.REGRESSOR), prediction_error, compares=True),
+    Picture("entity_scores", "Entities by type", _is(ModelKind.RECOGNIZER), entity_scores, compares=True),
     Picture("forecast", "Forecast", _is(ModelKind.FORECASTER), forecast),
     Picture("terms", "Strongest terms", has_terms, terms),
     Picture("coefficients", "Coefficients", _has_coefficients, coefficients),

@@ -1,6 +1,8 @@
 """SentimentAnalysis: which of several labels a text has."""
 
+import copy
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -57,7 +59,17 @@ class SentimentAnalysis(ClassifierMixin, TextClass):
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """The probability of each label, shape (n_texts, n_labels)."""
-        return self.network.of_texts(list(texts))
+        return self._of_texts(tuple(texts))
+
+    def _of_texts(self, texts: tuple[str, ...]) -> np.ndarray:
+        return self.network.of_texts(texts)
+
+    def remembering(self) -> Self:
+        """A twin with the same weights that remembers the probabilities of the texts it was asked about last."""
+        twin = copy.copy(self)
+        # Asked of this model, so that there stays one copy of the weights, whoever reads them first.
+        twin._of_texts = lru_cache(maxsize=1)(self._of_texts)  # type: ignore[method-assign]
+        return twin
 
     def check_known(self, target: np.ndarray) -> None:
         """Accept labels that the model knows.

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 MOST_EPOCHS = 100
 MOST_PER_BATCH = 1024
+# What is most often chosen for a training, in the order in which a form asks for it.
+ARGUMENTS = ("num_train_epochs", "per_device_train_batch_size", "learning_rate", "weight_decay")
+
+
+def bounds(name: str) -> Interval:
+    """The numbers that one of ARGUMENTS may be."""
+    return next(one for one in TextClass._parameter_constraints[name] if isinstance(one, Interval))
 
 
 class TextClass(BaseEstimator):

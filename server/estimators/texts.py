@@ -26,6 +26,7 @@ class SentimentEstimator(TabularEstimator):
     """A fine-tuned or pretrained classifier of texts."""
 
     is_folder = True
+    reads_texts = True
     head = SentimentAnalysis.head
 
     @classmethod
@@ -44,6 +45,9 @@ class SentimentEstimator(TabularEstimator):
             InvalidParameter: the parameters do not fit.
         """
         return cls(build(SentimentAnalysis, params))
+
+    def remembering(self) -> Self:
+        return type(self)(self.model.remembering())
 
     @property
     def score_name(self) -> str:
@@ -83,6 +87,7 @@ class EntityEstimator(Estimator):
     """A fine-tuned or pretrained recognizer of entities; a target is a list of entities for each text."""
 
     is_folder = True
+    reads_texts = True
 
     def __init__(self, model: NER) -> None:
         self._model = model

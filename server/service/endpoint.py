@@ -18,7 +18,7 @@ from server.service.description import described, stale_reasons
 from server.service.entity_rows import shown, storable
 from server.service.forgetting import check_forgettable
 from server.service.pictures import Pictures, Subject
-from server.service.prediction import Prediction, predicted
+from server.service.prediction import Prediction, predicted, text_answer_columns
 from server.service.preparation import prepare
 from server.service.readiness import Readiness
 from server.service.recipe import OPTIONS, Options, Recipe
@@ -55,9 +55,17 @@ class Endpoint:
             ModelMissing, NotReady: there is no model that could answer.
             InvalidRows: a column is missing or a cell does not fit.
         """
-        scored = getattr(self.entry.kwargs, "task", None) == "sentiment-analysis" and output != "proba"
         output, target = output or self.entry.kwargs.output, self._target_name()
+        scored = self._tells_scores and output != "proba"
         return self._asked(lambda served: predicted(served, rows, output, target, scored))
+
+    def answer_columns(self, served: ServedModel, output: str) -> tuple[str, ...]:
+        """What the answers of a text model add to its rows in this form; its weights are not loaded for it."""
+        return text_answer_columns(served, output, self._target_name(), self._tells_scores)
+
+    @property
+    def _tells_scores(self) -> bool:
+        return getattr(self.entry.kwargs, "task", None) == "sentiment-analysis"
 
     def score(self, rows: pd.DataFrame | None, metric: str | None, target: str | None) -> dict[str, Any]:
         """The model's scores on the rows, or without any on the stored training data.
@@ -187,7 +195,7 @@ class Endpoint:
         return self._described(self.settings.recipe())
 
     def describe(self) -> dict[str, Any]:
-        """Options, class and parameters, learned attributes, and whether the configuration has changed since."""
+        """Options, class and parameters; of the serving model what it learned, its run, and whether it is stale."""
         recipe = self.settings.recipe()
         served = self.readiness.served_or_none()
         return {
@@ -195,11 +203,12 @@ class Endpoint:
             "params": {"class": recipe.class_name, "params": recipe.params},
             "attrs": served.estimator.attributes() if served else {},
             "stale": bool(self.stale_reasons(served)),
+            "run": served.facts.get("run") if served else None,
             "training": self.progress(),
         }
 
     def progress(self) -> dict[str, Any] | None:
-        """How far the running training is: its run, step, of, loss; None if none runs, or it tells nothing."""
+        """How far the running training is: its run, step, of, loss, each None if untold; None if none runs."""
         return self._store.progress()
 
     def stale_reasons(self, served: ServedModel | None) -> list[str]:

@@ -8,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from server.errors import FirstTrainingFailed, NotReady, ServerError
+from server.errors import FirstTrainingFailed, ModelUnreadable, NotReady, ServerError
 from server.estimators.base import ModelKind
-from server.estimators.documents import DocumentEstimator
 from server.estimators.timeseries import TimeSeriesEstimator
 from server.schema import Column, Kind
 from server.service.endpoint import Endpoint
@@ -36,12 +35,22 @@ USUAL_CLASSES: Mapping[ModelKind, tuple[str, ...]] = {
     ModelKind.TRANSFORMER: ("PCA", "TruncatedSVD", "NMF", "FastICA", "StandardScaler"),
     ModelKind.FORECASTER: ("SARIMAX",),
 }  # fmt: skip
+USUAL_TEXT_CLASSES: Mapping[ModelKind, tuple[str, ...]] = {
+    ModelKind.CLASSIFIER: ("SentimentAnalysis",),
+    ModelKind.RECOGNIZER: ("NER",),
+}
+# Something to ask where no text is stored.
+EXAMPLE_TEXTS = {
+    ModelKind.CLASSIFIER: "A warm and funny film that I would gladly see again.",
+    ModelKind.RECOGNIZER: "Anna Smith moved from Paris to the United Nations in New York.",
+}
 
 
 class State(StrEnum):
     """Whether an endpoint answers; beside a training, the model before does, if there is one."""
 
     TRAINED = "trained"
+    PRETRAINED = "pretrained"
     TRAINING = "training"
     NO_MODEL = "no model"
     FAILED = "failed"
@@ -53,12 +62,14 @@ class Overview:
     """An endpoint at a glance; None is what its model does not tell.
 
     `columns` counts those that a row to predict has, `rows` those it was trained on; `texts` says that such a
-    row is a text.
+    row is a text. `pretrained` names weights that serve untrained. `waiting` says that the state will change by
+    itself.
     """
 
     name: str
     state: State
     reason: str | None = None
+    waiting: bool = False
     class_name: str | None = None
     kind: ModelKind | None = None
     target: str | None = None
@@ -68,6 +79,8 @@ class Overview:
     score_name: str | None = None
     trained: datetime | None = None
     rows: int | None = None
+    run: str | None = None
+    pretrained: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,7 @@ class Details:
 
     `inputs` are the columns of a row to predict, `example` is such a row; `days` names those of its columns whose
     timestamps are dates, `answers` the columns of its answer. `stored_problem` says why there is no summary of
-    the stored rows.
+    the stored rows. `is_folder` says that the model is no pickle, but a folder.
     """
 
     overview: Overview
@@ -89,17 +102,17 @@ class Details:
     days: frozenset[str] = frozenset()
     answers: tuple[str, ...] = ()
     has_probabilities: bool = False
+    is_folder: bool = False
     pictures: tuple[str, ...] = ()
 
 
 def overview(endpoint: Endpoint) -> Overview:
     """The endpoint at a glance; no row is read for it."""
-    state, reason = _state(endpoint)
-    known = Overview(endpoint.name, state, reason)
+    known = Overview(endpoint.name, *_state(endpoint))
     served = endpoint.readiness.served_or_none()
     if served is None:
         recipe = _recipe(endpoint)
-        return replace(known, class_name=recipe.class_name, target=recipe.options.target_col) if recipe else known
+        return _planned(known, recipe) if recipe else known
     trained = served.facts.get("trained")
     return replace(
         known,
@@ -107,12 +120,29 @@ def overview(endpoint: Endpoint) -> Overview:
         kind=served.estimator.kind,
         target=served.schema.target.name if served.schema.target else None,
         columns=len(served.inputs),
-        texts=isinstance(served.estimator, DocumentEstimator),
+        texts=served.estimator.reads_texts,
         score=served.facts.get("score"),
         score_name=served.estimator.score_name,
         trained=datetime.fromisoformat(trained) if trained else None,
         rows=served.facts.get("rows"),
+        run=served.facts.get("run"),
+        pretrained=served.pretrained,
     )
+
+
+def _planned(known: Overview, recipe: Recipe) -> Overview:
+    target, texts = recipe.options.target_col, recipe.text_col is not None
+    return replace(known, class_name=recipe.class_name, target=target, texts=texts)
+
+
+def usual_classes(recipe: Recipe | None) -> Mapping[ModelKind, tuple[str, ...]]:
+    """The classes to choose from at an endpoint that learns by this recipe, by what they do."""
+    if recipe is None or recipe.text_col is None:
+        return USUAL_CLASSES
+    if recipe.only_texts:
+        kind = ModelKind.CLASSIFIER
+        return {kind: (*USUAL_CLASSES[kind], *USUAL_TEXT_CLASSES[kind])}
+    return USUAL_TEXT_CLASSES
 
 
 def details(endpoint: Endpoint) -> Details:
@@ -137,22 +167,30 @@ def details(endpoint: Endpoint) -> Details:
         days=_days(served, stored.sample),
         answers=_answer_columns(endpoint, served, example, "values"),
         has_probabilities=bool(chances),
+        is_folder=served.estimator.is_folder,
         pictures=endpoint.pictures.names(),
     )
 
 
-def _state(endpoint: Endpoint) -> tuple[State, str | None]:
+def _state(endpoint: Endpoint) -> tuple[State, str | None, bool]:
+    """The state, its reason, and whether it will change by itself."""
+    readiness = endpoint.readiness
     try:
-        endpoint.readiness.check()
+        readiness.check()
+        served, headless = readiness.served_or_none(), readiness.headless()
     except NotReady as error:
-        failed = State.FAILED if isinstance(error, FirstTrainingFailed) else State.NOT_READY
         # Who looks at an endpoint knows its name.
-        return State.TRAINING if error.retry_after else failed, error.detail.removeprefix(f"{endpoint.name}: ")
-    if endpoint.readiness.served_or_none() is None:
-        return State.NO_MODEL, None
-    if endpoint.readiness.retrains():
-        return State.TRAINING, "a training is running; until it is over, the model before answers"
-    return State.TRAINED, None
+        reason, waiting = error.detail.removeprefix(f"{endpoint.name}: "), error.retry_after is not None
+        if isinstance(error, ModelUnreadable):
+            return State.NOT_READY, reason, waiting
+        failed = State.FAILED if isinstance(error, FirstTrainingFailed) else State.NOT_READY
+        return State.TRAINING if waiting else failed, reason, waiting
+    if served is None:
+        return State.NO_MODEL, f"{headless} has no head for this task yet: train it first" if headless else None, False
+    if readiness.retrains():
+        before = "pretrained weights answer" if served.is_pretrained else "model before answers"
+        return State.TRAINING, f"a training is running; until it is over, the {before}", True
+    return State.PRETRAINED if served.is_pretrained else State.TRAINED, None, False
 
 
 def _recipe(endpoint: Endpoint) -> Recipe | None:
@@ -166,7 +204,8 @@ def _example(served: ServedModel, sample: pd.DataFrame) -> dict[str, Any]:
     """The stored row with the fewest missing cells among the first, or else the middle of what training saw."""
     names = [column.name for column in served.inputs]
     if not names or not set(names) <= set(sample.columns):
-        return {column.name: _middle(column) for column in served.inputs}
+        text = EXAMPLE_TEXTS.get(served.estimator.kind) if served.estimator.reads_texts else None
+        return {column.name: text or _middle(column) for column in served.inputs}
     rows = sample[names]
     fullest = int(rows.isna().sum(axis=1).to_numpy().argmin())
     row = rows.iloc[[fullest]].astype(object)
@@ -208,6 +247,8 @@ def _middle(column: Column) -> Any:
 
 def _answer_columns(endpoint: Endpoint, served: ServedModel, example: dict[str, Any], output: str) -> tuple[str, ...]:
     """The columns of an answer in this form, from the example's; none where there is no such answer."""
+    if served.estimator.is_folder:
+        return endpoint.answer_columns(served, output)
     if not example:
         return (served.schema.target.name,) if served.schema.target and output == "values" else ()
     try:

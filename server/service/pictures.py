@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from server.errors import BadRequest, ModelMissing, NotReady
+from server.estimators.base import Estimator
 from server.estimators.pictures import draw, picture_names
 from server.schema import Column
 from server.service.recipe import Recipe
@@ -16,6 +17,17 @@ from server.storage.endpoint_store import EndpointStore
 
 # Enough to see what a picture can show; more would only cost time and bytes.
 MOST_ROWS = 2000
+# A text model needs tens of milliseconds for each.
+MOST_TEXTS = 200
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """The rows that a model is drawn with, kept where its answers cost much: the next picture asks for the same."""
+
+    estimator: Estimator
+    features: pd.DataFrame
+    target: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,7 @@ class Pictures:
         self._drawing = threading.Lock()
         self._state: tuple[object, ...] = ()
         self._drawn: dict[tuple[str, str], bytes] = {}
+        self._sitting: Sitting | None = None
 
     def names(self) -> tuple[str, ...]:
         """The pictures that can be had; none without a model, or where the stored rows lack one of its columns."""
@@ -81,24 +94,29 @@ class Pictures:
             version = self._store.data.version()
             state = (subject.served.signature, version, subject.recipe, subject.target)
             if state != self._state:
-                self._state, self._drawn = state, {}
+                self._state, self._drawn, self._sitting = state, {}, None
             if (name, shape) not in self._drawn:
                 # Names that a model does not have raise, and unknown shapes, so that these stay few.
-                self._drawn[name, shape] = self._draw(name, shape, subject, self._store.data.read(version))
+                sitting = self._sitting or self._sat(name, subject, self._store.data.read(version))
+                self._drawn[name, shape] = draw(sitting.estimator, name, sitting.features, sitting.target, shape)
+                if sitting.estimator.is_folder:
+                    self._sitting = sitting
             return self._drawn[name, shape]
 
-    def _draw(self, name: str, shape: str, subject: Subject, rows: pd.DataFrame) -> bytes:
+    def _sat(self, name: str, subject: Subject, rows: pd.DataFrame) -> Sitting:
         if rows.empty:
             raise BadRequest("there are no rows to draw from: append training data, or post some with _action=train")
         prepared = self._prepared(rows, subject.served)
         if subject.target not in prepared.columns:
             _refuse_comparison(name, subject)
-        features, target = _parsed(sample(prepared, subject.target), subject)
-        return draw(subject.served.estimator, name, features, target, shape)
+        estimator = subject.served.estimator
+        most = MOST_TEXTS if estimator.is_folder else MOST_ROWS
+        features, target = _parsed(sample(prepared, subject.target, most), subject)
+        return Sitting(estimator.remembering(), features, target)
 
 
-def sample(rows: pd.DataFrame, target: str | None) -> pd.DataFrame:
-    """At most MOST_ROWS of the rows that have a target, in their order; the same ones each time.
+def sample(rows: pd.DataFrame, target: str | None, most: int = MOST_ROWS) -> pd.DataFrame:
+    """At most so many of the rows that have a target, in their order; the same ones each time.
 
     They are drawn by lot: equal steps could fall in with a pattern of the rows.
 
@@ -109,8 +127,8 @@ def sample(rows: pd.DataFrame, target: str | None) -> pd.DataFrame:
         rows = rows[rows[target].notna()]
         if rows.empty:
             raise BadRequest(f"no stored row has a value in the target column {target!r}")
-    if len(rows) > MOST_ROWS:
-        rows = rows.sample(MOST_ROWS, random_state=0).sort_index()
+    if len(rows) > most:
+        rows = rows.sample(most, random_state=0).sort_index()
     return rows.reset_index(drop=True)
 
 

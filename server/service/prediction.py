@@ -66,6 +66,17 @@ def predicted(
     return Prediction(pd.DataFrame({name: values}), values)
 
 
+def text_answer_columns(served: ServedModel, output: str, target: str | None, scored: bool) -> tuple[str, ...]:
+    """What the answers of a text model add to its rows, told without asking it; `proba` tells the classes.
+
+    None of it needs the weights.
+    """
+    if output == "proba":
+        return tuple(map(str, served.estimator.estimator.classes_))
+    name = target or (served.schema.target.name if served.schema.target else "prediction")
+    return (name, "score") if scored and served.estimator.kind is ModelKind.CLASSIFIER else (name,)
+
+
 def check_one_each(answer: Sized, features: pd.DataFrame) -> None:
     """Accept a model's answer that has one entry for each row.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from server.config import EndpointEntry, without_secrets
 from server.errors import FirstTrainingFailed, ModelUnreadable, NotReady, ServerError
+from server.estimators.catalogue import TEXT_CLASSES
 from server.service.serving import ModelCache, ServedModel
 from server.service.source import is_missing
 from server.storage.endpoint_store import EndpointStore
@@ -117,15 +118,25 @@ class Readiness:
         except ModelUnreadable:
             return None
 
+    def headless(self) -> str | None:
+        """The name of pretrained weights that answer nothing before a training; None if there are no such."""
+        return self._models.headless()
+
     def wants_first_training(self) -> bool:
-        """Whether data and a class are there, and no model has been trained or deleted yet."""
+        """Whether data and a class are there, and no model has been trained or deleted yet.
+
+        A text model is trained by itself only on the configuration's data: rows that were appended to be learned
+        from one day need not take the place of pretrained weights now.
+        """
         if self._store.model.signature() is not None or self._store.state().get("state") == "deleted":
             return False
         source = self._entry.kwargs.data
         if not self._entry.model_class:
             return False
+        if source and source.url and not is_missing(source):
+            return True
         has_data = self._store.data.exists() or (self._store.folder / "data.h5").exists()
-        return has_data or bool(source and source.url and not is_missing(source))
+        return has_data and self._entry.model_class not in TEXT_CLASSES
 
     def start(self, retrain: bool = False) -> None:
         """Begin the first training (or a retraining) in the background, unless this process has begun it."""

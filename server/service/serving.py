@@ -14,7 +14,7 @@ import pandas as pd
 
 from server.errors import ModelUnreadable, NotReady
 from server.estimators.base import Estimator
-from server.estimators.loading import load_estimator, load_text_model, reading
+from server.estimators.loading import load_estimator, load_text_model, named, reading
 from server.estimators.pretrained import Pretrained
 from server.estimators.text_folder import Head
 from server.schema import Column, Kind, Schema
@@ -41,6 +41,7 @@ class ServedModel:
 
     Its rows are transformed as those were that it was trained on: `transform` is that of the training, or
     the configuration's for a model that a user brought. `raw` are the columns before the transform.
+    `pretrained` names the weights that serve as they are, and that a training would begin with.
     """
 
     estimator: Estimator
@@ -50,11 +51,12 @@ class ServedModel:
     transform: str | None = None
     raw: tuple[Column, ...] = ()
     folder: Path = Path()
+    pretrained: str | None = None
 
     @property
     def is_pretrained(self) -> bool:
         """Whether these are the weights that a training would begin with."""
-        return self.signature[-1] == PRETRAINED
+        return self.pretrained is not None
 
     @property
     def inputs(self) -> tuple[Column, ...]:
@@ -171,6 +173,12 @@ class ModelCache:
             return location.name, location
         return "model.zip", zipped(location, "model")
 
+    def headless(self) -> str | None:
+        """The name of pretrained weights that are here and answer nothing before a training, if that is the case."""
+        if self._signature() is None or self.current() is not None or self._pretrained is None:
+            return None
+        return self._called()
+
     def fetch_soon(self) -> None:
         """Begin to fetch pretrained weights that are not here yet, if they are to serve."""
         if self._pretrained is not None and self._store.signature() is None and self._wanted():
@@ -244,7 +252,14 @@ class ModelCache:
         if folder.head is not self._brought.head:
             return None
         estimator = load_text_model(folder.path, self._brought.only_texts, self._brought.quantize)
-        return self._served(estimator, estimator.schema(self._brought.target), signature)
+        served = self._served(estimator, estimator.schema(self._brought.target), signature)
+        return replace(served, pretrained=self._called())
+
+    def _called(self) -> str:
+        """The pretrained weights as people call them."""
+        assert self._pretrained is not None
+        path = Path(self._pretrained.name)
+        return named(path) if path.is_absolute() else self._pretrained.name
 
     def _served(self, estimator: Estimator, schema: Schema, signature: Signature) -> ServedModel:
         brought = self._brought

@@ -132,6 +132,8 @@ def train(task: TrainingTask) -> dict[str, Any]:
 
 def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
     started = time.monotonic()
+    # What a training that was killed told last is told no more.
+    store.save_progress(task.run, {})
     models = open_models(task.config, task.endpoint, store)
     allowed = task.config.server.classes
     recipe = current_recipe(task.config, task.endpoint, store, models)

@@ -103,18 +103,21 @@ class EndpointStore:
         """Tell how far a training is; who reads it sees the whole of it, but a loss of power may lose it."""
         path = self.stage(run) / PROGRESS
         beside = path.with_suffix(".new")
-        beside.write_text(json.dumps(progress))
+        with room_on_disk(self.folder):
+            beside.write_text(json.dumps(progress))
         os.replace(beside, path)
 
     def progress(self) -> dict[str, Any] | None:
-        """How far the running training is, with its run; None if there is none, or it tells nothing."""
+        """How far the running training is: run, step, of, loss, each None while it is not told; None if none runs."""
         if not self.training.is_held():
             return None
-        told = sorted((path.stat().st_mtime_ns, path) for path in (self.folder / "staging").glob(f"*/{PROGRESS}"))
         try:
-            return {"run": told[-1][1].parent.name, **(read_json(told[-1][1]) or {})} if told else None
+            told = sorted((path.stat().st_mtime_ns, path) for path in (self.folder / "staging").glob(f"*/{PROGRESS}"))
+            found = {"run": told[-1][1].parent.name, **(read_json(told[-1][1]) or {})} if told else {}
         except (ValueError, OSError):
-            return None
+            # It ended, and took its notes with it.
+            found = {}
+        return dict.fromkeys(("run", "step", "of", "loss")) | found
 
     def discard(self, run: str) -> None:
         """Forget what a training staged."""

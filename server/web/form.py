@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from server.schema import NUMERIC, Column, Kind
+from server.service.training_arguments import Argument
 from server.web.wording import shown
 
 LINE = 80
@@ -15,7 +16,8 @@ LINE = 80
 class Field:
     """One field; `value` is what stands in it at first.
 
-    `control` is number, select, date, datetime-local, text or textarea.
+    `control` is number, select, date, datetime-local, text or textarea. A number may have a `least`, a `most` and a
+    `step`; `default` is what an empty field stands for.
     """
 
     name: str
@@ -23,11 +25,32 @@ class Field:
     value: str
     hint: str = ""
     choices: tuple[str, ...] = ()
+    least: str = ""
+    most: str = ""
+    step: str = "any"
+    default: str = ""
 
 
 def fields(columns: tuple[Column, ...], example: Mapping[str, Any], days: Collection[str] = ()) -> list[Field]:
     """The fields for the columns, filled with the example's cells; those named in `days` hold dates."""
     return [_field(column, example.get(column.name), column.name in days) for column in columns]
+
+
+def argument_field(argument: Argument) -> Field:
+    """The field of a training argument, with its bounds and what holds if it stays empty."""
+    least, most = shown(argument.least), f"{argument.most:,}"
+    usual = "chosen by the model's size" if argument.default is None else shown(argument.default)
+    hint = f"{least} to {most}" if argument.takes_least else f"above {least}, up to {most}"
+    return Field(
+        argument.name,
+        "number",
+        _text(argument.value),
+        f"{hint}; if empty, {usual}",
+        least=least,
+        most=str(argument.most),
+        step="1" if argument.is_whole else "any",
+        default=str(argument.default),
+    )
 
 
 def _field(column: Column, cell: Any, is_day: bool) -> Field:

@@ -58,6 +58,7 @@ def _entry(endpoint: Endpoint, seen: Overview) -> dict[str, Any]:
         "columns": seen.columns,
         "score": seen.score,
         "score_name": seen.score_name,
+        "pretrained": seen.pretrained,
         "trained": seen.trained.isoformat() if seen.trained else None,
         "rows": seen.rows,
     }

@@ -7,10 +7,11 @@ from typing import Any
 from flask import Response, render_template, request
 
 from server.service.endpoint import Endpoint
-from server.service.overview import USUAL_CLASSES, Details, details
+from server.service.overview import USUAL_TEXT_CLASSES, Details, details, usual_classes
 from server.service.recipe import Recipe
 from server.service.text import TextEndpoint
-from server.web.form import Field, fields
+from server.service.training_arguments import training_arguments
+from server.web.form import Field, argument_field, fields
 
 # Fields that stand in the form at once; the others wait behind a fold.
 SHOWN_FIELDS = 24
@@ -28,7 +29,10 @@ PICTURES = {
     "clusters": ("Clusters", "How many rows the model puts into each cluster"),
     "forecast": ("Forecast", "The series, what the model expected of it, and how it goes on"),
     "terms": ("Terms", "The words that speak most for each class"),
+    "entity_scores": ("Entities by type", "How many of those found are right, how many of the right ones are found"),
 }
+# The classes that training arguments are for.
+TUNED = tuple(name for names in USUAL_TEXT_CLASSES.values() for name in names)
 LEARNED = frozenset({"coefficients", "feature_importances", "terms"})
 
 
@@ -37,7 +41,6 @@ def endpoint_page(endpoint: Endpoint) -> Response:
     known = details(endpoint)
     form = _form(endpoint, known)
     url = request.script_root + endpoint.entry.pattern
-    text_col = endpoint.text_col if isinstance(endpoint, TextEndpoint) else None
     page = render_template(
         "endpoint.html",
         known=known,
@@ -48,8 +51,10 @@ def endpoint_page(endpoint: Endpoint) -> Response:
         folded_fields=form[SHOWN_FIELDS:],
         formats=DATA_FORMATS,
         pictures=[_picture(name, known) for name in known.pictures],
-        text_col=text_col,
-        classes={kind: names for kind, names in USUAL_CLASSES.items() if not text_col or kind == "classifier"},
+        text_col=known.recipe.text_col if known.recipe else None,
+        classes=usual_classes(known.recipe),
+        arguments=[argument_field(argument) for argument in training_arguments(known.recipe)],
+        tuned=TUNED,
         chosen=_chosen_columns(known),
         facts=_facts(endpoint, known, form, url),
     )
@@ -59,8 +64,9 @@ def endpoint_page(endpoint: Endpoint) -> Response:
 def _form(endpoint: Endpoint, known: Details) -> list[Field]:
     """The fields of one row; of a TextHandler the one argument that it takes."""
     form = fields(known.inputs, known.example, known.days)
-    if isinstance(endpoint, TextEndpoint) and len(form) == 1:
-        return [replace(form[0], name=endpoint.query, control="textarea")]
+    if known.overview.texts and len(form) == 1:
+        name = endpoint.query if isinstance(endpoint, TextEndpoint) else form[0].name
+        return [replace(form[0], name=name, control="textarea")]
     return form
 
 
@@ -69,18 +75,31 @@ def _facts(endpoint: Endpoint, known: Details, form: list[Field], url: str) -> d
     return {
         "url": url,
         "state": known.overview.state,
+        "waiting": known.overview.waiting,
+        "run": known.overview.run,
         "hasModel": known.overview.kind is not None,
+        "kind": known.overview.kind,
+        "texts": known.overview.texts,
+        "column": known.inputs[0].name if known.inputs else None,
         "answers": known.answers,
         "hasProbabilities": known.has_probabilities,
         "target": known.overview.target,
         "example": {field.name: field.value for field in form},
         "text": _text_facts(endpoint) if isinstance(endpoint, TextEndpoint) else None,
+        "tuned": _tuned_facts(known.recipe),
         "mostBytes": int(endpoint.config.server.limits.body_mb * 2**20),
     }
 
 
 def _text_facts(endpoint: TextEndpoint) -> dict[str, Any]:
     return {"column": endpoint.text_col, "labels": endpoint.labels}
+
+
+def _tuned_facts(recipe: Recipe | None) -> dict[str, Any] | None:
+    """Class and columns of the rows from which pretrained weights are to learn; None for other models."""
+    if recipe is None or recipe.class_name not in TUNED:
+        return None
+    return {"class": recipe.class_name, "column": recipe.text_col, "target": recipe.options.target_col}
 
 
 def _picture(name: str, known: Details) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.conftest import titanic_endpoint
 from tests.live.conftest import LiveServer, make_live, serving  # noqa: F401 - a fixture
+from tests.tiny import tiny_model
 
 HOSTILE = "<script>alert(1)</script>"
 IMAGE = "<img src=x onerror=alert(2)>"
@@ -56,6 +58,47 @@ def server(tmp_path_factory) -> Iterator[LiveServer]:
         folder / "wide.csv", index=False
     )
     with serving(folder, ENDPOINTS) as live:
+        yield live
+
+
+# Types of entities are other people's words, too.
+TYPES = ("O", "B-PER", "I-PER", f"B-{IMAGE}", f"I-{IMAGE}")
+
+
+def text_model(name: str, class_name: str, folder: str, **kwargs: Any) -> dict[str, Any]:
+    """An endpoint of a text model whose weights lie in this folder beside the configuration."""
+    model = {"class": class_name, "params": {"model": f"$YAMLPATH/{folder}"}}
+    return {"pattern": f"/{name}", "handler": "MLHandler", "kwargs": {"model": model, **kwargs}}
+
+
+def text_weights(folder: Path) -> None:
+    """The folders sentiment and entities, with weights that nobody trained."""
+    tiny_model(folder / "sentiment")
+    tiny_model(folder / "entities", "token", labels=TYPES)
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory) -> Iterator[LiveServer]:
+    """Text models of each kind with pretrained weights, and one without; only for what changes nothing."""
+    folder = tmp_path_factory.mktemp("texts")
+    text_weights(folder)
+    task = {"backend": "transformers", "task": "sentiment-analysis"}
+    params = {"params": {"model": "$YAMLPATH/sentiment"}}
+    endpoints = {
+        "sentiment": text_model("sentiment", "SentimentAnalysis", "sentiment"),
+        "task": {"pattern": "/task", "handler": "MLHandler", "kwargs": {**task, "model": params}},
+        "entities": text_model("entities", "NER", "entities"),
+        "words": {
+            "pattern": "/words",
+            "handler": "TextHandler",
+            "kwargs": {
+                "labels": {"POSITIVE": "good", "NEGATIVE": "bad"},
+                "model": {"class": "SentimentAnalysis", **params},
+            },
+        },
+        "missing": {"pattern": "/missing", "handler": "MLHandler", "kwargs": {"model": {"class": "NER"}}},
+    }
+    with serving(folder, endpoints, ready=False, workers=1) as live:
         yield live
 
 

@@ -94,11 +94,11 @@ class LiveServer:
 
 
 @contextmanager
-def serving(folder: Path, url: dict[str, Any]) -> Iterator[LiveServer]:
-    """A server for the given endpoints (name → entry), ready; configuration, state and log lie in the folder."""
-    server = LiveServer(write_config(folder, {"url": url}), folder / "server.log")
+def serving(folder: Path, url: dict[str, Any], ready: bool = True, workers: int = 2) -> Iterator[LiveServer]:
+    """A server for the given endpoints (name → entry); configuration, state and log lie in the folder."""
+    server = LiveServer(write_config(folder, {"url": url}), folder / "server.log", workers)
     try:
-        server.start()
+        server.start(ready)
         yield server
     finally:
         server.stop()

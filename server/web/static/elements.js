@@ -32,7 +32,10 @@ export function placeOf(pointer) {
 /** The problem as an alert, with a line for each wrong cell. */
 export function problemNote(problem) {
   const note = make("div", "note note-bad");
-  note.append(make("p", "mb-0 breakable", sentence(problem.detail)));
+  const detail = make("p", "mb-0 breakable");
+  // What stands between backticks is a command.
+  sentence(problem.detail).split("`").forEach((part, index) => detail.append(index % 2 ? make("code", "", part) : part));
+  note.append(detail);
   if (problem.errors.length > 1) {
     const list = make("ul", "mb-0 mt-2");
     problem.errors.forEach((error) => {
@@ -50,7 +53,7 @@ export function sentence(text) {
   return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }
 
-/** Show that work goes on in the form until the function that is returned is called. */
+/** Show that work goes on in the form until the function that is returned is called; `what` gives {text, share}. */
 export function showWork(form, what) {
   const work = find(".work", form);
   const bar = find("progress", work);
@@ -58,9 +61,11 @@ export function showWork(form, what) {
   const button = find("button[type=submit]", form);
   const began = Date.now();
   const tick = () => {
-    elapsed.textContent = `${what()} ${Math.round((Date.now() - began) / 1000)} s`;
+    const { text, share } = what();
+    elapsed.textContent = `${text}, ${Math.round((Date.now() - began) / 1000)} s`;
+    if (share === undefined) bar.removeAttribute("value");
+    else bar.value = share;
   };
-  bar.removeAttribute("value");
   form.setAttribute("aria-busy", "true");
   button.disabled = true;
   work.hidden = false;

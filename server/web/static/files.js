@@ -2,6 +2,8 @@
 
 import { makeCall, send } from "./calls.js";
 import { counted, find, findAll, make, problemNote, problemOf, showWork } from "./elements.js";
+import { entityList } from "./entities.js";
+import { trainingNow } from "./follow.js";
 import { showCall } from "./panel.js";
 import { fillTable, readCsv } from "./tables.js";
 
@@ -29,7 +31,7 @@ export function startManyRows(form, facts, url) {
     const csv = await work(form, sent, facts, "csv");
     if (!csv) return;
     const { header, rows, count } = readCsv(await csv.text(), MOST_ROWS);
-    fillTable(find("#rows-table"), header, rows, new Set(facts.answers));
+    fillTable(find("#rows-table"), header, rows, new Set(facts.answers), drawnCells(facts, header));
     const all = count > rows.length ? `${counted(count, "row")}, the first ${rows.length} shown` : counted(count, "row");
     const title = find("#rows-title");
     title.textContent = `Result: ${all}`;
@@ -46,6 +48,13 @@ export function startManyRows(form, facts, url) {
     link.click();
   });
   show();
+}
+
+/** How cells are shown that are hard to read as text: entities by the words that they are. */
+function drawnCells(facts, header) {
+  if (facts.kind !== "entity recognizer") return {};
+  const text = header.indexOf(facts.column);
+  return Object.fromEntries(facts.answers.map((name) => [name, (cell, row) => entityList(row[text] ?? "", JSON.parse(cell))]));
 }
 
 function offer(link, blob) {
@@ -82,21 +91,29 @@ export function startTraining(form, facts, url) {
   form.addEventListener("input", show);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const answer = await work(form, callFor(), facts);
+    const answer = await work(form, callFor(), facts, "json", trainingNow);
     if (!answer) return;
-    const { score } = JSON.parse(await answer.text());
+    const said = JSON.parse(await answer.text());
+    const score = said.score ?? said.roc_auc;
     const known = typeof score === "number" ? ` Score ${Number(score.toPrecision(3))} on the rows it learned from.` : "";
     reload("training", `Trained.${known}`);
   });
+  // Training arguments belong to some classes only.
+  const fold = find("[data-for]", form);
+  const choose = () => {
+    if (fold) fold.hidden = fold.disabled = !fold.dataset.for.split(" ").includes(find("#training-class").value.trim());
+  };
+  form.addEventListener("input", choose);
+  choose();
   show();
 }
 
 /** What differs from the settings that hold: what nobody touched is not sent, and so stays as it is configured. */
 function changes(form) {
-  const fields = findAll("[data-before]:not([type=checkbox])", form)
+  const fields = findAll("[data-before]:not([type=checkbox]):not(:disabled)", form)
     .map((field) => [field, field.tagName === "SELECT" ? field.value : field.value.trim()])
     .filter(([field, value]) => value !== field.dataset.before)
-    .map(([field, value]) => [field.name, value]);
+    .map(([field, value]) => [field.name, value || (field.dataset.default ?? value)]);
   const boxes = findAll("[name=include]", form);
   if (boxes.some((box) => box.checked !== "before" in box.dataset)) {
     const every = boxes.every((box) => box.checked);
@@ -114,7 +131,7 @@ function parameter(line) {
 }
 
 /** Send the call, showing that work goes on; the answer, or null after an error, which is shown in the form. */
-async function work(form, call, facts, format = "json") {
+async function work(form, call, facts, format = "json", working = () => ({ text: "The server is working" })) {
   const outcome = find("[data-outcome]", form);
   const bytes = call.files.reduce((sum, file) => sum + file.size, 0);
   if (bytes > facts.mostBytes) {
@@ -123,15 +140,12 @@ async function work(form, call, facts, format = "json") {
     return null;
   }
   let uploaded = call.files.length ? 0 : 1;
-  const bar = find("progress", form);
-  const done = showWork(form, () => (uploaded < 1 ? "Uploading" : "The server is working"));
+  const done = showWork(form, () => (uploaded < 1 ? { text: "Uploading", share: uploaded } : working()));
   outcome.replaceChildren(make("span", "visually-hidden", "The work has begun."));
   try {
     const query = format === "json" ? call.query : [...call.query, ["_format", format]];
     const answer = await send({ ...call, query }, (share) => {
       uploaded = share;
-      if (share < 1) bar.value = share;
-      else bar.removeAttribute("value");
     });
     outcome.replaceChildren(...(answer.ok ? [] : [problemNote(await problemOf(answer))]));
     return answer.ok ? answer.blob : null;

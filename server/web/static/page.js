@@ -3,10 +3,11 @@
 import { send, makeCall } from "./calls.js";
 import { find, findAll, make, problemNote, problemOf } from "./elements.js";
 import { MESSAGE, startAppending, startManyRows, startTraining } from "./files.js";
+import { startFollowing } from "./follow.js";
 import { openTab, showCall, startPanel } from "./panel.js";
 import { startPredicting } from "./predict.js";
+import { showMoreCalls } from "./samples.js";
 
-const ASK_AGAIN = 1500;
 const LONGEST_VALUE = 300;
 const facts = JSON.parse(find("#facts").textContent);
 const url = new URL(facts.url, location.href).href;
@@ -19,11 +20,11 @@ function start() {
   startTraining(find("#training-form"), facts, url);
   findAll("details[data-view]").forEach((fold) => fold.addEventListener("toggle", () => fill(fold), { once: true }));
   showCall("model", "Read its options, parameters and what it learned", makeCall("GET", url, { query: [["_params", ""]] }));
+  showMoreCalls(facts, url);
   findAll(".pictures img").forEach((picture) => picture.addEventListener("error", () => explain(picture), { once: true }));
   startTabs();
   sayWhatHappened();
-  // A page that can be used is not taken away from who uses it.
-  if (facts.state === "training" && !facts.hasModel) waitForTheModel();
+  startFollowing(facts, url);
 }
 
 function startTabs() {
@@ -70,24 +71,6 @@ async function fill(fold) {
 async function explain(picture) {
   const answer = await send(makeCall("GET", picture.src));
   if (!answer.ok) picture.replaceWith(problemNote(await problemOf(answer)));
-}
-
-/** Ask for this page until the first training is over, then show it. */
-function waitForTheModel() {
-  setTimeout(async () => {
-    try {
-      const answer = await send(makeCall("GET", url));
-      const page = new DOMParser().parseFromString(await answer.blob.text(), "text/html");
-      const now = JSON.parse(find("#facts", page).textContent);
-      if (now.hasModel || now.state !== facts.state) {
-        location.reload();
-        return;
-      }
-    } catch {
-      // The server may be starting anew; it is asked again.
-    }
-    waitForTheModel();
-  }, ASK_AGAIN);
 }
 
 start();

@@ -3,13 +3,16 @@
 import { LANGUAGES } from "./calls.js";
 import { find, findAll } from "./elements.js";
 
+// Tab → what a call does → the call; and what of that is shown, if it is not the first.
 const calls = new Map();
+const chosen = new Map();
 let open = "";
 let language = "curl";
 
-/** Remember the call of a tab; it is shown while that tab is open. */
+/** Remember a call of a tab by what it does; the tab's first is shown while it is open, the others can be chosen. */
 export function showCall(tab, what, call) {
-  calls.set(tab, { what, call });
+  if (!calls.has(tab)) calls.set(tab, new Map());
+  calls.get(tab).set(what, call);
   if (tab === open) draw();
 }
 
@@ -30,16 +33,24 @@ export function startPanel() {
       draw();
     }),
   );
+  find("#calls-which").addEventListener("change", (event) => {
+    chosen.set(open, event.target.value);
+    draw();
+  });
   find("#copy").addEventListener("click", copy);
 }
 
 function draw() {
-  const shown = calls.get(open);
-  find(".calls").hidden = !shown;
-  if (shown) {
-    find("#calls-what").textContent = shown.what;
-    find("#call").textContent = LANGUAGES[language](shown.call);
-  }
+  const known = calls.get(open);
+  find(".calls").hidden = !known;
+  if (!known) return;
+  const names = [...known.keys()];
+  const what = chosen.get(open) ?? names[0];
+  find("#calls-what").textContent = names.length > 1 ? "" : what;
+  const which = find("#calls-which");
+  which.hidden = names.length < 2;
+  which.replaceChildren(...names.map((name) => new Option(name, name, false, name === what)));
+  find("#call").textContent = LANGUAGES[language](known.get(what));
 }
 
 async function copy() {

@@ -2,17 +2,20 @@
 
 import { makeCall, send } from "./calls.js";
 import { find, findAll, make, placeOf, problemNote, problemOf } from "./elements.js";
+import { entityCount, markedText } from "./entities.js";
 import { showCall } from "./panel.js";
 
 // gunicorn takes 8,190 characters in the first line of a request.
 const LONGEST_URL = 6000;
 const MOST_CLASSES = 8;
 const LONG_ANSWER = 24;
+const RECOGNIZER = "entity recognizer";
 
 // Fields are named by users, and a form's named fields hide its own properties: the pane is asked instead.
 export function startPredicting(pane, facts, url) {
   const columns = () => findAll("[data-column]", pane);
-  const show = () => showCall("predict", facts.text ? "Classify this text" : "Predict this row", callFor(url, rowOf(columns())));
+  const what = facts.kind === RECOGNIZER ? "Find the entities in this text" : facts.texts ? "Classify this text" : "Predict this row";
+  const show = () => showCall("predict", what, callFor(url, rowOf(columns())));
   pane.addEventListener("input", show);
   pane.addEventListener("reset", () => setTimeout(() => {
     clearErrors(columns());
@@ -63,7 +66,7 @@ async function predict(pane, columns, facts, url) {
     const answer = JSON.parse(await values.blob.text());
     const [chance] = chances?.ok ? JSON.parse(await chances.blob.text()) : [];
     const value = facts.text ? answer.prediction : answer[0];
-    place.replaceChildren(...answerParts(value, chance, facts));
+    place.replaceChildren(...(facts.kind === RECOGNIZER ? entityParts(value) : answerParts(value, chance, facts)));
   } catch (error) {
     place.replaceChildren(problemNote({ detail: error.message, errors: [] }));
   } finally {
@@ -71,9 +74,15 @@ async function predict(pane, columns, facts, url) {
   }
 }
 
-function answerParts(value, chance, facts) {
+function entityParts({ text, labels }) {
+  return [make("h2", "", entityCount(labels)), markedText(text, labels)];
+}
+
+function answerParts(answer, chance, facts) {
   const names = facts.answers;
-  if (Array.isArray(value) || names.length > 1) {
+  // A label with its score; the score is among the bars.
+  const value = chance && answer?.label !== undefined ? answer.label : answer;
+  if (Array.isArray(value) || (names.length > 1 && value === answer)) {
     const cells = [value].flat();
     return [make("h2", "", "Answer"), pairsList(cells.map((cell, index) => [names[index] ?? `${index}`, textOf(cell)]))];
   }

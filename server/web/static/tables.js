@@ -47,8 +47,11 @@ function closingQuote(text, open) {
   return end === -1 ? text.length : end;
 }
 
-/** Let the table show these rows; columns in `marked` stand out. Cells become text, whatever they hold. */
-export function fillTable(table, header, rows, marked) {
+/**
+ * Let the table show these rows; columns in `marked` stand out. Cells become text, whatever they hold, but for
+ * columns in `drawn`, whose functions make an element of a cell and its row.
+ */
+export function fillTable(table, header, rows, marked, drawn = {}) {
   table.tHead?.remove();
   [...table.tBodies].forEach((body) => body.remove());
   const top = table.createTHead().insertRow();
@@ -64,8 +67,14 @@ export function fillTable(table, header, rows, marked) {
     const line = body.insertRow();
     row.forEach((text, index) => {
       const cell = line.insertCell();
-      cell.textContent = marked.has(header[index]) ? rounded(text) : text;
-      cell.className = marked.has(header[index]) ? "cell marked" : "cell";
+      const name = header[index];
+      cell.className = marked.has(name) ? "cell marked" : "cell";
+      if (Object.hasOwn(drawn, name)) {
+        cell.classList.add("drawn");
+        cell.append(drawn[name](text, row));
+      } else {
+        cell.textContent = marked.has(name) ? rounded(text) : text;
+      }
     });
   });
 }
