@@ -57,7 +57,7 @@ def fine_tune(
         report: told of every step.
 
     Raises:
-        UntrainableRows: the loss is no number any more, or the GPU's memory ran out.
+        UntrainableRows: loss or weights are no numbers any more, or the GPU's memory ran out.
     """
     torch.manual_seed(arguments.seed)
     network.model.train()
@@ -90,6 +90,9 @@ def _train(
                 )
             recent = losses[-SMOOTHED:]
             report(Progress(len(losses), steps, sum(recent) / len(recent)))
+    # No loss comes after the last step to tell.
+    if not all(bool(weights.isfinite().all()) for weights in network.model.parameters()):
+        raise UntrainableRows("the last step left weights that are no numbers; set a smaller learning_rate")
 
 
 def _optimizer(model: Any, arguments: Arguments, steps: int) -> tuple[Any, Any]:

@@ -93,7 +93,7 @@ class Network:
         else:
             names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
             network, missing = cls._read(
-                folder.path, head, num_labels=len(labels), ignore_mismatched_sizes=True, **names
+                folder.path, head, num_labels=len(labels), **names
             )
             body = f"{network.model.base_model_prefix}."
             # The pooler is part of some heads only, though it lies below them all.
@@ -115,6 +115,8 @@ class Network:
                 use_safetensors=True,
                 # Sixteen bits, as some are stored, are many times slower on a CPU.
                 dtype=torch.float32,
+                # Told among what is missing, instead of raised with a table.
+                ignore_mismatched_sizes=True,
                 output_loading_info=True,
                 **options,
             )

@@ -52,6 +52,8 @@ async function predict(pane, columns, facts, url) {
   const place = find("#answer", pane);
   clearErrors(columns);
   place.setAttribute("aria-busy", "true");
+  // The first question to a text model waits for its weights.
+  const waiting = setTimeout(() => place.replaceChildren(element("p", { class: "quiet" }, "Waiting for the answer …")), 1000);
   try {
     const row = rowOf(columns);
     const asked = send(callFor(url, row, facts.text ? [] : [["_output", "values"]]));
@@ -70,6 +72,7 @@ async function predict(pane, columns, facts, url) {
   } catch (error) {
     place.replaceChildren(problemNote({ detail: error.message, errors: [] }));
   } finally {
+    clearTimeout(waiting);
     place.removeAttribute("aria-busy");
   }
 }
