@@ -73,6 +73,13 @@ def test_a_blank_text_is_neither_scored_nor_learned_from(client, action):
     assert_problem(client.post(f"{NER}?_action={action}", json=rows), 400, "row 37", "text is empty")
 
 
+@pytest.mark.xfail(strict=True, reason="BUG 4: rows are counted after those with gaps and repeats were left out")
+def test_a_blank_text_to_learn_from_is_told_with_its_row_in_the_request(client):
+    rows = [{"text": None, "label": "POSITIVE"}, *reviews(), *reviews(), {"text": "  ", "label": "POSITIVE"}]
+    document = assert_problem(client.post(f"{SENTIMENT}?_action=train", json=rows), 400, "text is empty")
+    assert [part["pointer"] for part in document["errors"]] == ["/81/text"]
+
+
 @pytest.mark.parametrize("length", [100_000, 3_000_000])
 @pytest.mark.parametrize("text", ["great film ", "x", "\N{GRINNING FACE}", "good", " a"], ids=ascii)
 def test_a_text_longer_than_the_model_takes_is_cut_off(client, text, length):
