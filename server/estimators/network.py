@@ -92,9 +92,7 @@ class Network:
             network = cls.load(folder, head)
         else:
             names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
-            network, missing = cls._read(
-                folder.path, head, num_labels=len(labels), **names
-            )
+            network, missing = cls._read(folder.path, head, num_labels=len(labels), **names)
             body = f"{network.model.base_model_prefix}."
             # The pooler is part of some heads only, though it lies below them all.
             lacking = {name for name in missing if name.startswith(body) and ".pooler." not in name}

@@ -9,6 +9,7 @@ import { showCall } from "./panel.js";
 const LONGEST_URL = 6000;
 const MOST_CLASSES = 8;
 const LONG_ANSWER = 24;
+const PATIENCE = 1000; // milliseconds
 const RECOGNIZER = "entity recognizer";
 
 // Fields are named by users, and a form's named fields hide its own properties: the pane is asked instead.
@@ -53,7 +54,7 @@ async function predict(pane, columns, facts, url) {
   clearErrors(columns);
   place.setAttribute("aria-busy", "true");
   // The first question to a text model waits for its weights.
-  const waiting = setTimeout(() => place.replaceChildren(element("p", { class: "quiet" }, "Waiting for the answer …")), 1000);
+  const waiting = setTimeout(() => place.replaceChildren(make("p", "quiet", "Waiting for the answer …")), PATIENCE);
   try {
     const row = rowOf(columns);
     const asked = send(callFor(url, row, facts.text ? [] : [["_output", "values"]]));
