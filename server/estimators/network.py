@@ -135,11 +135,19 @@ class Network:
         return cls(model.to(device).eval(), tokenizer, device), absent
 
     def quantized(self) -> Self:
-        """A copy whose linear layers compute in 8-bit integers, on the CPU."""
+        """A copy whose linear layers compute in 8-bit integers, on the CPU.
+
+        Those that narrow stay floats: what comes out of an activation function spreads too far for one scale.
+        """
+        quantization = torch.ao.quantization
+        layers = {
+            name: quantization.per_channel_dynamic_qconfig
+            for name, module in self.model.named_modules()
+            if isinstance(module, torch.nn.Linear) and module.in_features <= module.out_features
+        }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            linear = {torch.nn.Linear}
-            model = torch.ao.quantization.quantize_dynamic(self.model.to("cpu"), linear, dtype=torch.qint8)
+            model = quantization.quantize_dynamic(self.model.to("cpu"), layers, dtype=torch.qint8)
         self.model.to(self.device)
         return type(self)(model, self.tokenizer, "cpu")
 
