@@ -20,7 +20,7 @@ def _tags(number: int, text: str, offsets: Sequence[tuple[int, int]], entities: 
     try:
         return tags_of(text, offsets, entities)
     except WrongEntities as error:
-        raise UntrainableRows(f"row {number}: {error}") from error
+        raise UntrainableRows(f"row {number} of those left to learn from: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from server.jobs import Runner
 from server.schema import Column
 from server.schema.conversion import Kind
 from server.service.description import described, stale_reasons
-from server.service.entity_rows import shown, storable
 from server.service.forgetting import check_forgettable
 from server.service.pictures import Pictures, Subject
 from server.service.prediction import Prediction, predicted, text_answer_columns
@@ -27,6 +26,7 @@ from server.service.serving import ServedModel
 from server.service.settings import Settings
 from server.service.source import fill_once, is_missing
 from server.service.stored import StoredData
+from server.service.text_rows import shown, storable
 from server.service.training import TrainingTask, open_models, open_store, train
 
 logger = logging.getLogger(__name__)
@@ -273,10 +273,7 @@ class Endpoint:
         return described(recipe, self.readiness.served_or_none(), self.config.server.classes)
 
     def _fill(self) -> None:
-        def form(rows: pd.DataFrame) -> pd.DataFrame:
-            return storable(rows, self.settings.recipe())
-
-        fill_once(self._store, self.entry.kwargs.data, self.config.server.limits, form)
+        fill_once(self._store, self.entry.kwargs.data, self.config.server.limits, self.settings.recipe)
 
     def _target_name(self) -> str | None:
         served = self._models.current()

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import pandas as pd
 
 from server.config import DataSource, Limits, database_file, without_secrets
 from server.errors import InvalidRows, NotReady, ServerError
+from server.service.recipe import Recipe
+from server.service.text_rows import storable
 from server.storage.endpoint_store import EndpointStore, read_gramex_data
 from server.tables.reading import read_file
 
@@ -26,8 +28,8 @@ def is_missing(source: DataSource | None) -> bool:
     return file is not None and not file.is_file()
 
 
-def read_source(source: DataSource, limits: Limits) -> pd.DataFrame:
-    """The rows of the data source.
+def read_source(source: DataSource, limits: Limits, text_columns: Collection[str] = ()) -> pd.DataFrame:
+    """The rows of the data source; in columns known to hold text, '007' stays '007'.
 
     Raises:
         NotReady: the source cannot be read; the sentence says why.
@@ -39,7 +41,7 @@ def read_source(source: DataSource, limits: Limits) -> pd.DataFrame:
         return read_database(source.url or "", source.table, source.query)
     path = Path(source.url or "")
     try:
-        rows = read_file(path, limits)
+        rows = read_file(path, limits, text_columns)
     except OSError as error:
         raise NotReady(f"data.url {path.name} cannot be read: {error.strerror or error}") from error
     except ServerError as error:
@@ -49,17 +51,14 @@ def read_source(source: DataSource, limits: Limits) -> pd.DataFrame:
     return rows
 
 
-Form = Callable[[pd.DataFrame], pd.DataFrame]
-
-
-def fill_once(store: EndpointStore, source: DataSource | None, limits: Limits, form: Form) -> None:
+def fill_once(store: EndpointStore, source: DataSource | None, limits: Limits, recipe: Callable[[], Recipe]) -> None:
     """Store the first training rows, if none were ever stored: those Gramex kept, else the source's.
 
     Args:
         store: the endpoint's state.
         source: the configuration's data source, if any.
         limits: what the source may bring.
-        form: what makes of rows those that are stored; see `storable`.
+        recipe: tells what the rows are for, if that is needed.
 
     Raises:
         NotReady: there is a source and it cannot be read.
@@ -71,7 +70,7 @@ def fill_once(store: EndpointStore, source: DataSource | None, limits: Limits, f
             return
         rows = _taken_over(store)
         if rows is None and source is not None and source.url:
-            rows = _formed(read_source(source, limits), form)
+            rows = _storable(source, limits, recipe())
         if rows is not None and not rows.columns.empty:
             store.data.replace(rows, SOURCE_RUN)
 
@@ -86,14 +85,14 @@ def _taken_over(store: EndpointStore) -> pd.DataFrame | None:
     return rows
 
 
-def _formed(rows: pd.DataFrame, form: Form) -> pd.DataFrame:
+def _storable(source: DataSource, limits: Limits, recipe: Recipe) -> pd.DataFrame:
     try:
-        return form(rows)
+        return storable(read_source(source, limits, recipe.text_columns), recipe)
     except InvalidRows as error:
         raise NotReady(f"data.url cannot be read: {error.detail}") from error
 
 
-def refill(store: EndpointStore, source: DataSource, limits: Limits, form: Form) -> bool:
+def refill(store: EndpointStore, source: DataSource, limits: Limits, recipe: Recipe) -> bool:
     """Let the source's present rows replace the stored ones, if those are the source's, too.
 
     Rows that were appended or posted since outlive a change of the source.
@@ -101,7 +100,7 @@ def refill(store: EndpointStore, source: DataSource, limits: Limits, form: Form)
     with store.changing():
         if store.data.exists() and store.data.last_run() != SOURCE_RUN:
             return False
-        store.data.replace(_formed(read_source(source, limits), form), SOURCE_RUN)
+        store.data.replace(_storable(source, limits, recipe), SOURCE_RUN)
     return True
 
 

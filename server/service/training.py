@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from server.estimators.catalogue import TEXT_CLASSES
 from server.estimators.pretrained import Pretrained
 from server.schema import Schema
 from server.service.description import configured_model
-from server.service.entity_rows import storable
 from server.service.fitting import Fitted, fit
 from server.service.preparation import prepare, raw_columns
 from server.service.recipe import Recipe, changed, effective
@@ -190,10 +188,9 @@ def _rows(task: TrainingTask, store: EndpointStore, recipe: Recipe) -> tuple[pd.
         return posted, None
     source = task.config.url[task.endpoint].kwargs.data
     limits = task.config.server.limits
-    form = partial(storable, recipe=recipe)
-    if task.reload_source and source and not refill(store, source, limits, form):
+    if task.reload_source and source and not refill(store, source, limits, recipe):
         logger.warning("%s: data.url has changed, but rows were added since; they are kept", task.endpoint)
-    fill_once(store, source, limits, form)
+    fill_once(store, source, limits, lambda: recipe)
     version = store.data.version()
     rows = store.data.read(version)
     if rows.empty:

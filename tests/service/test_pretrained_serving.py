@@ -155,7 +155,6 @@ def test_data_of_the_configuration_is_learned_from_at_start(make_client, tiny_mo
     assert client.post(f"{URL}?_action=score").json == {"roc_auc": 1.0}
 
 
-@pytest.mark.xfail(strict=True, reason="BUG 2: data.url is read without the names of the columns that are text")
 def test_texts_of_digits_in_the_data_of_the_configuration_stay_texts(make_client, tiny_models, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "rows.csv").write_text("text,label\n007,1\n008,0\n")

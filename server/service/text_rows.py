@@ -1,4 +1,4 @@
-"""Lists of entities in rows: checked against their texts, and stored in a form into which any later list fits."""
+"""Rows of text models: no blank texts, and lists of entities in a form into which any later list fits."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from server.errors import InvalidRows, Problem
+from server.estimators.catalogue import TEXT_CLASSES
 from server.estimators.entities import NER
 from server.estimators.spans import Entity, WrongEntities, entities_json, parse_entities
 from server.schema import Column, Kind, pointer
@@ -17,8 +18,9 @@ def storable(rows: pd.DataFrame, recipe: Recipe, stored: Sequence[Column] = ()) 
     """The rows as they are stored: entities as JSON text, unless `stored` rows hold lists; other rows as they are.
 
     Raises:
-        InvalidRows: a cell is no list of entities, or not of its text; an empty cell is.
+        InvalidRows: a text is blank, or a cell is no list of entities, or not of its text; empty cells are none.
     """
+    _refuse_blank(rows, recipe)
     target = _entity_column(recipe)
     if target is None or target not in rows or recipe.text_col not in rows:
         return rows
@@ -50,6 +52,18 @@ def shown(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
         # What was stored before the endpoint's class was NER may be any text.
         return rows
     return rows.assign(**{target: pd.Series(cells, index=rows.index, dtype=object)})
+
+
+def _refuse_blank(rows: pd.DataFrame, recipe: Recipe) -> None:
+    """Tell blank texts as long as rows have the numbers under which they were sent."""
+    name = recipe.text_col
+    if recipe.class_name not in TEXT_CLASSES or name not in rows:
+        return
+    blank = [row for row, cell in enumerate(rows[name]) if isinstance(cell, str) and cell and not cell.strip()]
+    if blank:
+        more = f" (and {len(blank) - 1} more)" if len(blank) > 1 else ""
+        problems = [Problem(pointer(row, name), "the text is empty") for row in blank[:20]]
+        raise InvalidRows(f"row {blank[0] + 1}, {name}: the text is empty{more}", problems)
 
 
 def _entity_column(recipe: Recipe) -> str | None:
