@@ -52,7 +52,7 @@ def main() -> None:
         print(f"text models are left out: {missing}")
         chosen = [measure for measure in chosen if measure not in TEXT_MEASURES]
     print(f"Python {platform.python_version()}, {_versions(missing is None)}; {arguments.rounds} rounds, medians\n")
-    print(f"{'':<55}{'measured':>10}{'aim':>8}{'gate':>8}")
+    print(f"{'':<62}{'measured':>10}{'aim':>8}{'gate':>8}")
     failed = False
     for measure in chosen:
         for name, value in run(measure, arguments.rounds).items():
@@ -61,7 +61,7 @@ def main() -> None:
             failed |= due and not holds
             verdict = "" if gate is None else "ok" if holds else "MISSED" if due else "later"
             goals = "".join(f"{'' if goal is None else goal:>8}" for goal in (aim, gate))
-            print(f"{name:<55}{value:>10.3f}{goals}  {verdict}", flush=True)
+            print(f"{name:<62}{value:>10.3f}{goals}  {verdict}", flush=True)
     sys.exit(1 if failed else 0)
 
 

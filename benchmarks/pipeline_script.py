@@ -16,6 +16,7 @@ from transformers import logging, pipeline
 def main() -> None:
     """Argument: the model's folder."""
     logging.set_verbosity_error()
+    logging.disable_progress_bar()
     classify = pipeline("text-classification", model=sys.argv[1])
     classify("a good film")
     for line in sys.stdin:

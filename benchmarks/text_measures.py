@@ -100,11 +100,11 @@ def text_answers(folder: Path, rounds: int) -> Figures:
             texts.to_csv(path, index=False)
             single = _spent(server, lambda texts=texts: _one_by_one(server, texts))
             one.append((single, pipeline.spent(0, path)))
-    return {
-        "1,000 texts / the pipeline": _ratio(ours, many[1], 0),
-        "1,000 texts / the pipeline, per CPU second": _ratio(ours, many[1], 1),
-        "1,000 texts / the pipeline in batches of 8": _ratio(ours, many[8], 0),
-        "1,000 texts / the pipeline in batches of 32": _ratio(ours, many[32], 0),
+    figures = {}
+    for size, theirs in many.items():
+        name = "1,000 texts / the pipeline" + (f" in batches of {size}" if size > 1 else "")
+        figures |= {name: _ratio(ours, theirs, 0), f"{name}, per CPU second": _ratio(ours, theirs, 1)}
+    return figures | {
         "1,000 texts, texts per second": BULK / statistics.median(wall for wall, _ in ours),
         "one text / the pipeline": _ratio(*zip(*one, strict=True), 0),
         "one text / the pipeline, per CPU second": _ratio(*zip(*one, strict=True), 1),
