@@ -1,13 +1,14 @@
 """NER: where the entities in a text start and end, and what they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from server.errors import InvalidRows, UntrainableRows
+from server.errors import InvalidRows, NotReady, UntrainableRows
 from server.estimators.base import Report, ignore
+from server.estimators.pretrained import Pretrained
 from server.estimators.spans import Entity, WrongEntities, decoded, snapped, tags_of, types_of
 from server.estimators.text_class import TextClass
 from server.estimators.text_folder import Head, TextFolder
@@ -21,6 +22,30 @@ def _tags(number: int, text: str, offsets: Sequence[tuple[int, int]], entities: 
         return tags_of(text, offsets, entities)
     except WrongEntities as error:
         raise UntrainableRows(f"row {number} of those left to learn from: {error}") from error
+
+
+def word_check(model: str | None) -> Callable[[str, Sequence[Entity]], None]:
+    """What raises WrongEntities for two entities in one word, as the tokenizer of the pretrained weights has it.
+
+    It needs no torch. Where there is no such tokenizer at hand, a training tells.
+    """
+    try:
+        path = Pretrained(NER(model).model).folder().path / "tokenizer.json"
+    except NotReady:
+        return lambda text, entities: None
+    if not path.exists():
+        return lambda text, entities: None
+    # Only those who store entities need it.
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+
+    def check(text: str, entities: Sequence[Entity]) -> None:
+        if len(entities) > 1:
+            tags_of(text, tokenizer.encode(text).offsets, entities)
+
+    return check
 
 
 @dataclass(frozen=True)

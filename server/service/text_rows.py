@@ -1,4 +1,7 @@
-"""Rows of text models: no blank texts, and lists of entities in a form into which any later list fits."""
+"""Rows of text models: no blank texts, and lists of entities in a form into which any later list fits.
+
+What no training could learn from is told here, as long as rows have the numbers under which they were sent.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -8,7 +11,7 @@ import pandas as pd
 
 from server.errors import InvalidRows, Problem
 from server.estimators.catalogue import TEXT_CLASSES
-from server.estimators.entities import NER
+from server.estimators.entities import NER, word_check
 from server.estimators.spans import Entity, WrongEntities, entities_json, parse_entities
 from server.schema import Column, Kind, pointer
 from server.service.recipe import Recipe
@@ -18,21 +21,24 @@ def storable(rows: pd.DataFrame, recipe: Recipe, stored: Sequence[Column] = ()) 
     """The rows as they are stored: entities as JSON text, unless `stored` rows hold lists; other rows as they are.
 
     Raises:
-        InvalidRows: a text is blank, or a cell is no list of entities, or not of its text; empty cells are none.
+        InvalidRows: a text is blank, or a cell is no list of entities, or not of its text; empty cells are neither.
     """
-    _refuse_blank(rows, recipe)
+    rows = _without_blank(rows, recipe)
     target = _entity_column(recipe)
     if target is None or target not in rows or recipe.text_col not in rows:
         return rows
     lists = any(column.name == target and column.kind is Kind.NESTED for column in stored)
     form: Callable[[Sequence[Entity]], Any] = _plain if lists else entities_json
+    check = word_check(recipe.params.get("model"))
     cells, problems = [], []
     for row, (text, cell) in enumerate(zip(rows[recipe.text_col], rows[target], strict=True)):
         if _is_missing(text) or _is_missing(cell):
             cells.append(None if _is_missing(cell) else cell)
             continue
         try:
-            cells.append(form(parse_entities(cell, str(text))))
+            entities = parse_entities(cell, str(text))
+            check(str(text), entities)
+            cells.append(form(entities))
         except WrongEntities as error:
             problems.append(Problem(pointer(row, target), f"row {row + 1}, {target}: {error}"))
     if problems:
@@ -54,16 +60,18 @@ def shown(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
     return rows.assign(**{target: pd.Series(cells, index=rows.index, dtype=object)})
 
 
-def _refuse_blank(rows: pd.DataFrame, recipe: Recipe) -> None:
-    """Tell blank texts as long as rows have the numbers under which they were sent."""
+def _without_blank(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """The rows with empty texts as missing cells, which every table can hold; white space alone is refused."""
     name = recipe.text_col
-    if recipe.class_name not in TEXT_CLASSES or name not in rows:
-        return
+    if name is None or recipe.class_name not in TEXT_CLASSES or name not in rows:
+        return rows
     blank = [row for row, cell in enumerate(rows[name]) if isinstance(cell, str) and cell and not cell.strip()]
     if blank:
         more = f" (and {len(blank) - 1} more)" if len(blank) > 1 else ""
         problems = [Problem(pointer(row, name), "the text is empty") for row in blank[:20]]
         raise InvalidRows(f"row {blank[0] + 1}, {name}: the text is empty{more}", problems)
+    empty = rows[name].map(lambda cell: isinstance(cell, str) and not cell).astype(bool)
+    return rows.assign(**{name: rows[name].mask(empty)}) if empty.any() else rows
 
 
 def _entity_column(recipe: Recipe) -> str | None:

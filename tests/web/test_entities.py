@@ -246,3 +246,23 @@ def test_rows_without_entities_are_learned_from_beside_others(client):
     assert client.post(f"/ner?_action=train{QUERY}", json=rows).json["score"] == 1.0
     found = client.get("/ner", query_string={"text": ["the great movie", "anna lives in paris"]}).json
     assert [len(row["labels"]) for row in found] == [0, 2]
+
+
+def test_an_empty_text_is_a_missing_cell_for_a_training(client):
+    rows = [*LISTS, {"text": "", "labels": []}]
+    assert client.post("/ner?_action=append", json=rows).json["appended"] == len(rows)
+    assert client.post(f"/ner?_action=retrain{QUERY}").json["score"] == 1.0
+
+
+def test_two_entities_in_one_word_are_refused_before_they_are_stored(client):
+    rows = [
+        LISTS[0],
+        {
+            "text": "annasmith",
+            "labels": [{"start": 0, "end": 4, "label": "PER"}, {"start": 4, "end": 9, "label": "PER"}],
+        },
+    ]
+    for action in ("append", "train"):
+        document = assert_problem(client.post(f"/ner?_action={action}", json=rows), 400, "row 2, labels: ")
+        assert [part["pointer"] for part in document["errors"]] == ["/1/labels"]
+    assert client.get("/ner?_cache").json == []
