@@ -43,7 +43,7 @@ def snapshot(name: str, revision: str | None = None) -> Path | None:
         return None
     if not HUB_NAME.fullmatch(name):
         return None
-    # https://huggingface.co/docs/huggingface_hub/guides/manage-cache describes the folders.
+    # The guide "Manage the cache" of huggingface_hub describes the folders.
     repository = Path(constants.HF_HUB_CACHE, "--".join(("models", *name.split("/"))))
     try:
         commit = (repository / "refs" / (revision or MAIN)).read_text().strip()
