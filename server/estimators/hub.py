@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from server.errors import BadRequest, ModelUnreadable, StorageFull
+from server.errors import BadRequest, ModelUnreadable, StorageFull, WeightsMissing
 from server.estimators.text_folder import CONFIG, CONVERT, INDEX, SAFETENSORS, WEIGHTS, check_installed, read_folder
 
 # The hub's own rules for `name` and `organisation/name`.
@@ -158,7 +158,7 @@ def _explained(name: str, revision: str | None, folder: Path | None) -> Iterator
             raise StorageFull(
                 f"no space is left for {name!r} on the disk that {place}; nothing is kept of it"
             ) from error
-        raise ModelUnreadable(f"{name!r} cannot be fetched from the hub: {_reason(error, name, revision)}") from error
+        raise WeightsMissing(f"{name!r} cannot be fetched from the hub: {_reason(error, name, revision)}") from error
 
 
 def _reason(error: Exception, name: str, revision: str | None) -> str:

@@ -4,7 +4,6 @@ Importing this module imports torch and transformers, seconds and hundreds of me
 a text model does it.
 """
 
-import logging
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,6 @@ import transformers
 from server.errors import ModelUnreadable
 from server.estimators.text_folder import Head, TextFolder
 
-logger = logging.getLogger(__name__)
 AUTO = {
     Head.SEQUENCE: transformers.AutoModelForSequenceClassification,
     Head.TOKEN: transformers.AutoModelForTokenClassification,

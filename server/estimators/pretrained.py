@@ -61,9 +61,9 @@ class Pretrained:
             return read_folder(path, called=repr(self.name))
         with self._lock:
             if self._alive() or self._failure is None:
+                state = "is being fetched" if self._alive() else "is yet to be fetched"
                 raise WeightsMissing(
-                    f"{self.name!r} is no folder, and is being fetched from the hub; ask again soon",
-                    retry_after=ASK_AGAIN,
+                    f"{self.name!r} is no folder, and {state} from the hub; ask again soon", retry_after=ASK_AGAIN
                 )
             raise WeightsMissing(f"the model is not on this machine: {self._failure.detail}")
 

@@ -72,6 +72,17 @@ class TextClass(BaseEstimator):
         self._network: Network | None = None
         self._defect: ModelUnreadable | None = None
 
+    def _validate_params(self) -> None:
+        """scikit-learn calls this for its own classes; to it, a truth value is a number.
+
+        Raises:
+            ValueError: with a sentence that names the parameter and what it takes.
+        """
+        super()._validate_params()
+        for name, value in self.get_params(deep=False).items():
+            if isinstance(value, bool):
+                raise ValueError(f"the parameter {name!r} of {type(self).__name__} must be a number, not {value!r}")
+
     @classmethod
     def from_folder(cls, folder: TextFolder, quantize: str | None = None) -> Self:
         """The trained model in a folder; its weights are read on first use."""
@@ -121,9 +132,9 @@ class TextClass(BaseEstimator):
         Raises:
             NotReady: the weights cannot be had.
         """
+        folder = Pretrained(self.model).need()
         from server.estimators.network import Network
 
-        folder = Pretrained(self.model).need()
         return Network.base(folder, self.head, labels_for(folder), self.seed)
 
     def _fine_tune(

@@ -190,7 +190,7 @@ class Endpoint:
         Raises:
             ModelMissing: there is no trained model.
         """
-        if self._store.model.signature() is None and self.readiness.served_or_none() is None:
+        if self._store.model.signature() is None and self._models.current() is None:
             raise self._missing()
         return self._described(self.settings.recipe())
 

@@ -141,7 +141,8 @@ def usual_classes(recipe: Recipe | None) -> Mapping[ModelKind, tuple[str, ...]]:
         return USUAL_CLASSES
     if recipe.only_texts:
         kind = ModelKind.CLASSIFIER
-        return {kind: (*USUAL_CLASSES[kind], *USUAL_TEXT_CLASSES[kind])}
+        read = USUAL_TEXT_CLASSES[kind] if recipe.may_read_weights else ()
+        return {kind: (*USUAL_CLASSES[kind], *read)}
     return USUAL_TEXT_CLASSES
 
 

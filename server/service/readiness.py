@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from server.config import EndpointEntry, without_secrets
-from server.errors import FirstTrainingFailed, ModelUnreadable, NotReady, ServerError
+from server.errors import FirstTrainingFailed, ModelUnreadable, NotReady, ServerError, WeightsMissing
 from server.estimators.catalogue import TEXT_CLASSES
 from server.service.serving import ModelCache, ServedModel
 from server.service.source import is_missing
@@ -49,7 +49,8 @@ class Readiness:
         try:
             self.check(start=False)
         except NotReady as error:
-            return None if error.retry_after else error.detail
+            soon = error.retry_after and not isinstance(error, WeightsMissing)
+            return None if soon else error.detail
         return None
 
     def check(self, start: bool = True) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from server.config import TextModelOptions, TrainingOptions
-from server.errors import BadRequest, InvalidParameter, did_you_mean
+from server.errors import BadRequest, InvalidParameter, UnknownClass, did_you_mean
 from server.estimators.catalogue import TEXT_CLASSES, find_class, find_text_class
 from server.estimators.parameters import build, check_parameters, drop_unknown, parameter_names, plain_parameters
 from server.storage.endpoint_store import is_own
@@ -53,7 +53,8 @@ class Recipe:
 
     A recipe with a `text_col` learns from the texts in that column. `only_texts` says that its endpoint knows
     nothing else: any class then is a classifier of texts, behind a TF-IDF vectorizer of these parameters
-    unless it reads texts itself.
+    unless it reads texts itself. `may_read_weights` says that the configuration names a text model, so that a
+    request may choose among these.
     """
 
     class_name: str | None
@@ -62,6 +63,7 @@ class Recipe:
     text_col: str | None = None
     vectorizer_params: dict[str, Any] = field(default_factory=dict)
     only_texts: bool = False
+    may_read_weights: bool = False
 
     @property
     def text_columns(self) -> list[str]:
@@ -129,7 +131,8 @@ def effective(
         params |= {"model": model.params["model"]} if "model" in model.params else {}
         options = replace(options, target_col=options.target_col or text_class.target_col)
     text_col = getattr(model, "text_col", None) if only_texts or text_class else None
-    return Recipe(name, params, options, text_col, dict(getattr(model, "vectorizer_params", {})), only_texts)
+    vectorizer_params = dict(getattr(model, "vectorizer_params", {}))
+    return Recipe(name, params, options, text_col, vectorizer_params, only_texts, class_name in TEXT_CLASSES)
 
 
 def _configured(model: TrainingOptions) -> Options:
@@ -201,6 +204,10 @@ def _changed_model(recipe: Recipe, values: dict[str, Any], allowed: Sequence[str
         name = str(_single("class", name))
         # A request names scikit-learn's classes only; the configured one may be named again.
         recipe.named(name, allowed if name == recipe.class_name else ())
+        if name in TEXT_CLASSES and name != recipe.class_name and not recipe.may_read_weights:
+            raise UnknownClass(
+                f"{name} reads or downloads weights, and is set in the configuration (kwargs.model.class)"
+            )
     kept = recipe.params if name in (None, recipe.class_name) else {}
     name = name or recipe.class_name
     if name is None:

@@ -80,7 +80,7 @@ def test_a_model_that_nobody_fetched_yet_is_to_come(offline):
     weights = Pretrained("org/tiny")
     assert weights.signature() is None
     found = refusal(weights)
-    assert found.detail == "'org/tiny' is no folder, and is being fetched from the hub; ask again soon"
+    assert found.detail == "'org/tiny' is no folder, and is yet to be fetched from the hub; ask again soon"
     assert (found.status, found.retry_after) == (503, 5)
 
 

@@ -23,3 +23,21 @@ def test_a_text_model_without_weights_is_not_ready_and_leaves_the_others_alone(m
     assert client.get("/titanic?_params").status_code == 200
     ready = client.get("/readyz")
     assert (ready.status_code, "such/folder" in ready.get_json()["endpoints"]["ner"]) == (503, True)
+
+
+def test_weights_that_are_not_here_fail_a_training_at_once_and_the_check(make_client, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    model = {"class": "SentimentAnalysis", "params": {"model": "nobody/nothing-of-this-name"}}
+    client = make_client({"text": {"pattern": "/text", "handler": "MLHandler", "kwargs": {"model": model}}}, wait=False)
+    answer = client.post("/text?_action=train", json=[{"text": "good", "label": 1}, {"text": "bad", "label": 0}])
+    assert (answer.status_code, answer.get_json()["title"]) == (503, "Not ready")
+    assert client.get("/text?_model").status_code == 503
+    endpoint = client.application.extensions["restimator"].endpoints["text"]
+    assert "nobody/nothing-of-this-name" in endpoint.readiness.defect()
+
+
+@pytest.mark.parametrize("value", [True, "true"])
+def test_a_truth_value_is_no_training_argument(make_client, value):
+    model = {"class": "NER", "params": {"model": GONE}}
+    client = make_client({"ner": {"pattern": "/ner", "handler": "MLHandler", "kwargs": {"model": model}}}, wait=False)
+    assert client.put("/ner", json={"num_train_epochs": value}).status_code == 400

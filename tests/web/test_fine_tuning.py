@@ -283,12 +283,12 @@ def test_a_task_answers_in_the_way_of_the_class_that_took_its_place(make, class_
         assert answer.json == pytest.approx([0, 0.5, 1])
 
 
-def test_an_endpoint_of_tables_becomes_one_of_texts_by_its_class(make_client, tiny_models):
-    entry = titanic_endpoint()
-    client = make_client({"titanic": entry})
-    assert client.put("/titanic?class=SentimentAnalysis").json["model"] == "SentimentAnalysis"
-    assert client.get("/titanic?_params").json["params"]["class"] == "SentimentAnalysis"
-    assert_problem(client.post("/titanic?_action=retrain"), 400, "column of texts 'text'")
+@pytest.mark.parametrize("class_", ["SentimentAnalysis", "NER"])
+def test_a_request_makes_no_endpoint_of_tables_fetch_weights(make_client, class_):
+    client = make_client({"titanic": titanic_endpoint()})
+    for answer in (client.put(f"/titanic?class={class_}"), client.post(f"/titanic?_action=retrain&class={class_}")):
+        assert_problem(answer, 400, "is set in the configuration")
+    assert client.get("/titanic?_params").json["params"]["class"] == "LogisticRegression"
 
 
 def test_a_deleted_model_is_gone_until_the_next_training(make, tmp_path):
