@@ -57,7 +57,7 @@ def in_background(*arguments, **options):
 
 def wait_for_progress(live, beyond=0, seconds=120):
     deadline = time.monotonic() + seconds
-    while (told := progress(live)) is None or told["step"] <= beyond:
+    while (told := progress(live)) is None or (told["step"] or 0) <= beyond:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return told
