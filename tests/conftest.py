@@ -78,6 +78,10 @@ def make_client(make_config):
         client = app.test_client()
         if wait:
             wait_until_ready(client)
+            # A model serves a moment before its training is over, and ?_params tells both.
+            for endpoint in app.extensions["restimator"].endpoints.values():
+                while endpoint.progress():
+                    time.sleep(0.01)
         return client
 
     return make
