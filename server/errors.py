@@ -22,7 +22,7 @@ ServerError
         └── WeightsMissing  503   the pretrained weights of a text model are not on this machine
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -179,6 +179,11 @@ class WeightsMissing(ModelUnreadable):
     """The pretrained weights of a text model are not on this machine (yet); the sentence says what to do."""
 
     title = "Not ready"
+
+
+def and_more(problems: Sequence[Problem]) -> str:
+    """' (and n more)' behind the sentence of the first problem, or '' when it is the only one."""
+    return f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
 
 
 def did_you_mean(name: str, known: Iterable[str], most: int = 3) -> str:

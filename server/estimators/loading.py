@@ -60,7 +60,7 @@ def load_text_model(path: Path, classifier: bool = False, quantize: str | None =
         ModelUnreadable: the folder holds no model of texts, or no classifier where it must.
     """
     folder = read_folder(path)
-    if folder.head is SentimentEstimator.head and len(folder.labels) < 2:
+    if SentimentEstimator.holds(folder) and len(folder.labels) < 2:
         raise ModelUnreadable(f"{named(path)} tells numbers, not labels: its head has one output")
     for family in TEXT_FAMILIES.values():
         if family.holds(folder) and (family is SentimentEstimator or not classifier):

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from server.errors import BadRequest, InvalidRows, NoScore, Problem
+from server.errors import BadRequest, InvalidRows, NoScore, Problem, and_more
 from server.estimators.attributes import learned_attributes
 from server.estimators.base import Estimator, ModelKind, Report, ignore
 from server.estimators.documents import TEXT_COL
@@ -18,24 +18,28 @@ from server.estimators.parameters import build, plain_parameters
 from server.estimators.sentiment import SentimentAnalysis
 from server.estimators.spans import Entity, WrongEntities, parse_entities
 from server.estimators.tabular import TabularEstimator
+from server.estimators.text_class import TextClass
 from server.estimators.text_folder import TextFolder
 from server.schema import Column, Kind, Schema, pointer
 
 
-class SentimentEstimator(TabularEstimator):
-    """A fine-tuned or pretrained classifier of texts."""
+class TextEstimator(Estimator):
+    """What both families have in common: a class that reads texts, trained here or read from a folder."""
 
+    text_class: ClassVar[type[TextClass]]
     is_folder = True
     reads_texts = True
-    head = SentimentAnalysis.head
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
 
     @classmethod
     def holds(cls, model: object) -> bool:
-        return isinstance(model, TextFolder) and model.head is SentimentAnalysis.head
+        return isinstance(model, TextFolder) and model.head is cls.text_class.head
 
     @classmethod
     def of(cls, model: Any, quantize: str | None = None) -> Self:
-        return cls(SentimentAnalysis.from_folder(model, quantize))
+        return cls(cls.text_class.from_folder(model, quantize))
 
     @classmethod
     def from_texts(cls, params: Mapping[str, Any]) -> Self:
@@ -44,7 +48,38 @@ class SentimentEstimator(TabularEstimator):
         Raises:
             InvalidParameter: the parameters do not fit.
         """
-        return cls(build(SentimentAnalysis, params))
+        return cls(build(cls.text_class, params))
+
+    @property
+    def model(self) -> Any:
+        return self._model
+
+    @property
+    def estimator(self) -> Any:
+        return self._model
+
+    @property
+    def class_name(self) -> str:
+        return type(self.model).__name__
+
+    @property
+    def defect(self) -> str | None:
+        return self.model.defect
+
+    def parameters(self) -> dict[str, Any]:
+        return plain_parameters(self.model)
+
+    def attributes(self) -> dict[str, Any]:
+        return learned_attributes(self.model)
+
+    def save(self, path: Path) -> None:
+        self.model.save(path)
+
+
+class SentimentEstimator(TextEstimator, TabularEstimator):
+    """A fine-tuned or pretrained classifier of texts."""
+
+    text_class = SentimentAnalysis
 
     def remembering(self) -> Self:
         return type(self)(self.model.remembering())
@@ -52,10 +87,6 @@ class SentimentEstimator(TabularEstimator):
     @property
     def score_name(self) -> str:
         return "ROC AUC"
-
-    @property
-    def defect(self) -> str | None:
-        return self.model.defect
 
     def schema(self, target: str | None) -> Schema:
         labels = Column.of(target or SentimentAnalysis.target_col, pd.Series(self.model.classes_), categorical=True)
@@ -76,58 +107,18 @@ class SentimentEstimator(TabularEstimator):
             return super().score(features, target, metric)
         return roc_auc(target, self.model.predict_proba(self._taken(features)), self.model.classes_)
 
-    def save(self, path: Path) -> None:
-        self.model.save(path)
-
     def _taken(self, features: pd.DataFrame) -> list[str]:
         return texts_of(features)
 
 
-class EntityEstimator(Estimator):
+class EntityEstimator(TextEstimator):
     """A fine-tuned or pretrained recognizer of entities; a target is a list of entities for each text."""
 
-    is_folder = True
-    reads_texts = True
-
-    def __init__(self, model: NER) -> None:
-        self._model = model
-
-    @classmethod
-    def holds(cls, model: object) -> bool:
-        return isinstance(model, TextFolder) and model.head is NER.head
-
-    @classmethod
-    def of(cls, model: Any, quantize: str | None = None) -> Self:
-        return cls(NER.from_folder(model, quantize))
-
-    @classmethod
-    def from_texts(cls, params: Mapping[str, Any]) -> Self:
-        """A model to be trained.
-
-        Raises:
-            InvalidParameter: the parameters do not fit.
-        """
-        return cls(build(NER, params))
+    text_class = NER
 
     @property
     def kind(self) -> ModelKind:
         return ModelKind.RECOGNIZER
-
-    @property
-    def class_name(self) -> str:
-        return type(self.model).__name__
-
-    @property
-    def model(self) -> NER:
-        return self._model
-
-    @property
-    def estimator(self) -> NER:
-        return self._model
-
-    @property
-    def defect(self) -> str | None:
-        return self.model.defect
 
     def schema(self, target: str | None) -> Schema:
         return Schema((Column(TEXT_COL, Kind.TEXT),), Column(target or NER.target_col, Kind.NESTED))
@@ -158,15 +149,6 @@ class EntityEstimator(Estimator):
         found = entity_scores(true, self.model.predict(texts))
         return found if metric is None else {"score": found[metric]}
 
-    def parameters(self) -> dict[str, Any]:
-        return plain_parameters(self.model)
-
-    def attributes(self) -> dict[str, Any]:
-        return learned_attributes(self.model)
-
-    def save(self, path: Path) -> None:
-        self.model.save(path)
-
     def _told(self, features: pd.DataFrame, told: Callable[[Found], dict[str, Any]]) -> pd.DataFrame:
         texts = texts_of(features)
         labels = [[told(found) for found in row] for row in self.model.predict_proba(texts)]
@@ -174,9 +156,8 @@ class EntityEstimator(Estimator):
 
 
 ENTITY_METRICS = ("precision", "recall", "f1")
-TEXT_FAMILIES: dict[type, type[SentimentEstimator] | type[EntityEstimator]] = {
-    SentimentAnalysis: SentimentEstimator,
-    NER: EntityEstimator,
+TEXT_FAMILIES: dict[type, type[TextEstimator]] = {
+    family.text_class: family for family in (SentimentEstimator, EntityEstimator)
 }
 
 
@@ -187,12 +168,29 @@ def texts_of(features: pd.DataFrame) -> list[str]:
         InvalidRows: one is missing or blank.
     """
     name, cells = features.columns[0], features.iloc[:, 0]
-    blank = [row for row, cell in enumerate(cells) if not isinstance(cell, str) or not cell.strip()]
-    if blank:
-        more = f" (and {len(blank) - 1} more)" if len(blank) > 1 else ""
-        problems = [Problem(pointer(row, name), "the text is empty") for row in blank[:20]]
-        raise InvalidRows(f"row {blank[0] + 1}, {name}: the text is empty{more}", problems)
+    refuse_blank(name, [row for row, cell in enumerate(cells) if not isinstance(cell, str) or not cell.strip()])
     return cells.tolist()
+
+
+def refuse_blank(name: str, rows: Sequence[int]) -> None:
+    """Accept that no row of the column has an empty text.
+
+    Raises:
+        InvalidRows: these have, counted from 0.
+    """
+    if rows:
+        problems = [Problem(pointer(row, name), "the text is empty") for row in rows]
+        raise InvalidRows(f"row {rows[0] + 1}, {name}: the text is empty{and_more(problems)}", problems[:20])
+
+
+def refuse_wrong(problems: Sequence[Problem]) -> None:
+    """Accept that there are no problems.
+
+    Raises:
+        InvalidRows: there are; the sentence is the first one's.
+    """
+    if problems:
+        raise InvalidRows(problems[0].detail + and_more(problems), problems[:20])
 
 
 def entities_of(texts: Sequence[str], cells: np.ndarray) -> list[tuple[Entity, ...]]:
@@ -207,9 +205,7 @@ def entities_of(texts: Sequence[str], cells: np.ndarray) -> list[tuple[Entity, .
             found.append(parse_entities(cell, text))
         except WrongEntities as error:
             problems.append(Problem(pointer(row, NER.target_col), f"row {row + 1}: {error}"))
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise InvalidRows(problems[0].detail + more, problems[:20])
+    refuse_wrong(problems)
     return found
 
 

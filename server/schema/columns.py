@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from server.errors import InvalidRows, Problem, SchemaConflict, ServerError, did_you_mean
+from server.errors import InvalidRows, Problem, SchemaConflict, ServerError, and_more, did_you_mean
 from server.schema.conversion import FOR_ESTIMATOR, FOR_FUNCTIONS, FOR_STORAGE, Kind, WrongCells, timestamps
 
 MAX_CATEGORIES = 1000
@@ -95,8 +95,7 @@ def _raise(error: type[ServerError], problems: Sequence[Problem]) -> None:
         first = problems[0]
         where = first.pointer.split("/")
         row = f"row {int(where[1]) + 1}, " if len(where) == 3 else ""
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise error(f"{row}{first.detail}{more}", problems[:20])
+        raise error(f"{row}{first.detail}{and_more(problems)}", problems[:20])
 
 
 @dataclass(frozen=True)

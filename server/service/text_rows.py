@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from server.errors import InvalidRows, Problem
+from server.errors import Problem
 from server.estimators.catalogue import TEXT_CLASSES
 from server.estimators.entities import NER, word_check
 from server.estimators.spans import Entity, WrongEntities, entities_json, parse_entities
+from server.estimators.texts import refuse_blank, refuse_wrong
 from server.schema import Column, Kind, pointer
 from server.service.recipe import Recipe
 
@@ -41,9 +42,7 @@ def storable(rows: pd.DataFrame, recipe: Recipe, stored: Sequence[Column] = ()) 
             cells.append(form(entities))
         except WrongEntities as error:
             problems.append(Problem(pointer(row, target), f"row {row + 1}, {target}: {error}"))
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise InvalidRows(problems[0].detail + more, problems[:20])
+    refuse_wrong(problems)
     return rows.assign(**{target: pd.Series(cells, index=rows.index, dtype=object if lists else "str")})
 
 
@@ -65,11 +64,8 @@ def _without_blank(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
     name = recipe.text_col
     if name is None or recipe.class_name not in TEXT_CLASSES or name not in rows:
         return rows
-    blank = [row for row, cell in enumerate(rows[name]) if isinstance(cell, str) and cell and not cell.strip()]
-    if blank:
-        more = f" (and {len(blank) - 1} more)" if len(blank) > 1 else ""
-        problems = [Problem(pointer(row, name), "the text is empty") for row in blank[:20]]
-        raise InvalidRows(f"row {blank[0] + 1}, {name}: the text is empty{more}", problems)
+    cells = enumerate(rows[name])
+    refuse_blank(name, [row for row, cell in cells if isinstance(cell, str) and cell and not cell.strip()])
     empty = rows[name].map(lambda cell: isinstance(cell, str) and not cell).astype(bool)
     return rows.assign(**{name: rows[name].mask(empty)}) if empty.any() else rows
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from server.errors import TrainingFailed
 from server.jobs import ProcessRunner
 from server.storage.endpoint_store import EndpointStore
 
@@ -22,3 +23,12 @@ def contents(folder: Path) -> tuple[Any, ...]:
     store = EndpointStore(folder)
     model = store.model.path.read_bytes() if store.model.path.exists() else None
     return store.data.read().to_dict("list"), model, store.settings()
+
+
+def dies(runner: ProcessRunner, function: Any, *arguments: Any) -> bool:
+    """Whether the function's process died before its end."""
+    try:
+        runner.run(function, *arguments)
+    except TrainingFailed:
+        return True
+    return False

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import ModelMissing, TrainingFailed
+from server.errors import ModelMissing
 from server.storage import endpoint_store
 from server.storage.endpoint_store import EndpointStore
 from server.storage.model_folder import FACTS, ModelFolder, zipped
 from tests.storage import dying
+from tests.storage.conftest import dies
 
 FILE, FOLDER = False, True
 MOST_STEPS = 80
@@ -59,14 +60,6 @@ def assert_nothing_is_left(folder: Path) -> None:
     assert names == ({"model.pkl"} if live.is_file() else {"model", live.name} if live.exists() else set())
     assert not (folder / "publication.json").exists()
     assert not (folder / "staging").exists() or not list((folder / "staging").iterdir())
-
-
-def dies(runner, function, *arguments) -> bool:
-    try:
-        runner.run(function, *arguments)
-    except TrainingFailed:
-        return True
-    return False
 
 
 @pytest.mark.slow

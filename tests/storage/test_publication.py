@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from server.errors import BadRequest, TrainingFailed
+from server.errors import BadRequest
 from server.service.training import TrainingTask
 from server.storage.endpoint_store import EndpointStore
 from tests.storage import dying
-from tests.storage.conftest import contents
+from tests.storage.conftest import contents, dies
 
 # The launcher outlives the object that started it, and is meant to.
 pytestmark = [
@@ -35,14 +35,6 @@ MOST_STEPS = 60
 def prepared(folder: Path, before) -> None:
     if before is not None:
         dying.publish(folder, *before)
-
-
-def dies(runner, function, *arguments) -> bool:
-    try:
-        runner.run(function, *arguments)
-    except TrainingFailed:
-        return True
-    return False
 
 
 def assert_tidy(folder: Path) -> None:
