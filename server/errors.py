@@ -107,6 +107,20 @@ class ModelMissing(ServerError):
     title = "No trained model"
 
 
+class NoSuchRun(ServerError):
+    """There is no run, or experiment, of this id or name, or it was deleted."""
+
+    status = 404
+    title = "No such run"
+
+
+class RunConflict(ServerError):
+    """The run is in a state in which this cannot be done."""
+
+    status = 409
+    title = "Conflict"
+
+
 class SchemaConflict(ServerError):
     """The rows do not fit the stored training data."""
 
@@ -145,6 +159,13 @@ class TrainingFailed(ServerError):
     title = "Training failed"
 
 
+class TrainingCancelled(TrainingFailed):
+    """Somebody cancelled the training while this request waited for it."""
+
+    status = 409
+    title = "Training cancelled"
+
+
 class TemplateFailed(ServerError):
     """A template of the configuration is missing or fails; the sentence names file and line."""
 
@@ -163,6 +184,14 @@ class NotReady(ServerError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.detail, self.problems, self.retry_after)
+
+
+class ProcessLost(NotReady):
+    """A process of the server that answers others cannot be had."""
+
+
+class TrackingUnavailable(NotReady):
+    """The store of runs cannot be reached, or refuses; nothing was trained."""
 
 
 class FirstTrainingFailed(NotReady):

@@ -15,13 +15,15 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from server.errors import ServerError
 
 NICENESS = 5
+LAST = 19
 SIGNALS = (
     signal.SIGTERM,
     signal.SIGINT,
@@ -31,6 +33,14 @@ SIGNALS = (
     signal.SIGUSR2,
     signal.SIGWINCH,
 )
+
+
+@dataclass(frozen=True)
+class Afterwards:
+    """What a job returns that goes on once its asker has the result."""
+
+    result: object
+    work: Callable[[], None]
 
 
 def serve(address: str, lifeline: int) -> None:
@@ -87,6 +97,8 @@ def _work(asking: socket.socket, listener: socket.socket, lifeline: int) -> None
     try:
         _answer(connection)
         code = 0
+    except BaseException:  # noqa: BLE001 - nobody waits for it any more
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -95,15 +107,24 @@ def _work(asking: socket.socket, listener: socket.socket, lifeline: int) -> None
 
 def _answer(connection: Connection) -> None:
     function, arguments = connection.recv()
+    afterwards: Callable[[], None] | None = None
     try:
-        answer: tuple[str, object] = ("done", function(*arguments))
+        result = function(*arguments)
+        if isinstance(result, Afterwards):
+            afterwards = result.work
+            result = result.result
+        answer: tuple[str, object] = ("done", result)
     except ServerError as error:
         answer = ("error", error)
     except BaseException:  # noqa: BLE001 - whatever happened, the asker is told
         answer = ("crash", traceback.format_exc())
     # If the asker died, what the job did is done all the same.
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), connection:
         connection.send(answer)
+    if afterwards is not None:
+        # Nobody waits for it; other trainings come first.
+        os.nice(LAST)
+        afterwards()
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from server.errors import TrainingFailed
 from server.jobs import launcher
+from server.jobs.kept import Keepable, Kept
+from server.jobs.launcher import Afterwards
 
 logger = logging.getLogger(__name__)
 START_TIMEOUT = 120.0
@@ -25,12 +27,15 @@ class Runner(Protocol):
     """Runs a function to its end."""
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """The function's result.
+        """The function's result; that of an `Afterwards` once there is one.
 
         Raises:
             ServerError: as the function raised it.
             TrainingFailed: the function failed in another way, or its process died.
         """
+
+    def keep(self, make: Callable[..., Keepable], *arguments: Any) -> Any:
+        """The object that `make` makes of the arguments, or something that calls its methods elsewhere."""
 
 
 class InlineRunner:
@@ -38,7 +43,15 @@ class InlineRunner:
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """See Runner."""
-        return function(*arguments)
+        result = function(*arguments)
+        if isinstance(result, Afterwards):
+            result.work()
+            return result.result
+        return result
+
+    def keep(self, make: Callable[..., Keepable], *arguments: Any) -> Any:
+        """See Runner."""
+        return make(*arguments)
 
 
 class ProcessRunner:
@@ -77,6 +90,15 @@ class ProcessRunner:
             raise value
         logger.error("a job failed:\n%s", value)
         raise TrainingFailed(f"the training process failed: {value.strip().splitlines()[-1]}")
+
+    def keep(self, make: Callable[..., Keepable], *arguments: Any) -> Any:
+        """See Runner."""
+        return Kept(lambda: self._address or "", self._start, make, arguments)
+
+    def _start(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Have a child of the launcher run the function of the launcher's address; nobody waits for its end."""
+        with self._connect() as connection:
+            connection.send((function, (self._address, *arguments)))
 
     def _connect(self) -> Connection:
         try:

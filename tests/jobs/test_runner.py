@@ -215,3 +215,11 @@ def test_a_job_holds_no_descriptor_of_the_server(runner):
         os.set_inheritable(inherited.fileno(), True)
         names = runner.run(os.listdir, "/proc/self/fd")
     assert len(names) <= 8
+
+
+@pytest.mark.parametrize("kind", [InlineRunner, "processes"])
+def test_a_job_goes_on_when_its_result_is_there(runner, kind, tmp_path):
+    done = tmp_path / "done"
+    result = (runner if kind == "processes" else kind()).run(work.later, done)
+    assert (result, done.exists()) == ("result", kind is InlineRunner)
+    until(done.exists)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from server.errors import BadRequest, NotReady, Problem, StorageFull
+from server.jobs import Afterwards, kept
 
 
 def add(one: int, other: int) -> int:
@@ -74,3 +75,61 @@ def work_on(started: Path, go: Path, done: Path) -> None:
     while not go.exists():
         time.sleep(0.01)
     done.touch()
+
+
+class Counter:
+    """What a kept object can be; it is wanted as long as there is a file `wanted` in its folder."""
+
+    def __init__(self, folder: Path, idle: float | None = None) -> None:
+        self.folder = folder
+        self.count = 0
+        if idle is not None:
+            kept.IDLE = idle
+
+    def tick(self) -> bool:
+        return (self.folder / "wanted").exists()
+
+    def pid(self) -> int:
+        return os.getpid()
+
+    def add(self, by: int) -> int:
+        self.count += by
+        return self.count
+
+    def refuse(self) -> None:
+        raise BadRequest("not so")
+
+    def fail(self) -> None:
+        raise ZeroDivisionError
+
+    def die(self) -> None:
+        os._exit(9)
+
+    def die_once(self) -> int:
+        died = self.folder / "died"
+        if not died.exists():
+            died.touch()
+            os._exit(9)
+        return os.getpid()
+
+
+def ask(counter, after_the_launcher: bool = False) -> tuple[int | None, bool]:
+    """The process that answers, and whether it is another one than this."""
+    if after_the_launcher:
+        os.kill(os.getppid(), signal.SIGKILL)
+        while True:
+            # Its kept process still answers, for a moment.
+            time.sleep(0.1)
+            if counter.pid() == os.getpid():
+                return None, False
+    return counter.pid(), counter.pid() != os.getpid()
+
+
+def later(path: Path) -> Afterwards:
+    """A job that goes on when its result is there."""
+
+    def work() -> None:
+        time.sleep(0.3)
+        path.touch()
+
+    return Afterwards("result", work)
