@@ -13,9 +13,12 @@ from server.errors import ConfigError, ModelUnreadable, Problem, ServerError, Te
 from server.jobs import ProcessRunner, Runner
 from server.service.checks import model_problems, transform_problems
 from server.service.endpoint import Endpoint
+from server.service.run_book import RunBook
+from server.service.runs import Runs
 from server.service.text import TextEndpoint
 from server.web.request_data import StrictRequest
-from server.web.routes import belongs_to_server, prefix, register_routes
+from server.web.routes import belongs_to_server, register_routes
+from server.web.runs import prefix
 from server.web.template import check_template
 
 logger = logging.getLogger(__name__)
@@ -30,7 +33,11 @@ class Application:
     def __init__(self, config: Config, runner: Runner) -> None:
         self.config = config
         self.runner = runner
-        self.endpoints = {name: HANDLERS[entry.handler](name, config, runner) for name, entry in config.url.items()}
+        self.book: RunBook = runner.keep(RunBook, config)
+        self.runs = Runs(config, self.book)
+        self.endpoints = {
+            name: HANDLERS[entry.handler](name, config, runner, self.book) for name, entry in config.url.items()
+        }
         self._starting = threading.Lock()
         self._started = False
 
@@ -60,6 +67,7 @@ class Application:
             self._started = True
         # Requests are parallel already; BLAS threads beside them only wait for one another.
         threadpool_limits(limits=1, user_api="blas")
+        self.runs.settle_soon()
         for endpoint in self.endpoints.values():
             try:
                 endpoint.prepare()
@@ -93,7 +101,7 @@ def create_app(config: Config, runner: Runner | None = None) -> Flask:
     application.load_models()
     app.extensions["restimator"] = application
     app.before_request(application.start)
-    register_routes(app, application.endpoints, config.server)
+    register_routes(app, application.endpoints, application.runs, config.server)
     return app
 
 

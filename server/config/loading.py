@@ -27,7 +27,7 @@ IGNORED_KWARGS = frozenset(
     }
 )  # fmt: skip
 # What the server keeps in models_dir beside the endpoints' folders.
-OWN_FILES = frozenset({"mlruns", "mlflow.db", "server.db"})
+OWN_FILES = frozenset({".runs", "mlruns", "mlflow.db", "server.db"})
 IGNORED_KEYS = frozenset({"priority", "service", "note"})
 logger = logging.getLogger(__name__)
 
@@ -219,14 +219,13 @@ def _absolute(path: str, folder: Path) -> str:
 
 
 def _server_paths(server: ServerSection, folder: Path) -> ServerSection:
-    return server.model_copy(
-        update={
-            "models_dir": _absolute(server.models_dir, folder),
-            "data_dir": _absolute(server.data_dir, folder),
-            "tracking_uri": server.tracking_uri.replace("$YAMLPATH", str(folder)),
-            "database": server.database.replace("$YAMLPATH", str(folder)),
-        }
-    )
+    models = _absolute(server.models_dir, folder)
+    urls = {"tracking_uri": f"sqlite:///{models}/mlflow.db", "database": f"sqlite:///{models}/server.db"}
+    # What is kept in models_dir by default moves with it.
+    urls |= {
+        name: getattr(server, name).replace("$YAMLPATH", str(folder)) for name in urls.keys() & server.model_fields_set
+    }
+    return server.model_copy(update={"models_dir": models, "data_dir": _absolute(server.data_dir, folder), **urls})
 
 
 def _endpoint_paths(entry: EndpointEntry, folder: Path) -> EndpointEntry:

@@ -1,7 +1,6 @@
 """An endpoint: predict, score, append, train, configure, forget, describe."""
 
 import logging
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -9,7 +8,7 @@ from typing import IO, Any, TypeVar
 import pandas as pd
 
 from server.config import Config
-from server.errors import BadRequest, ModelMissing, ModelUnreadable, UntrainableRows
+from server.errors import BadRequest, ModelMissing, ModelUnreadable
 from server.estimators.scoring import check_metric
 from server.jobs import Runner
 from server.schema import Column
@@ -19,15 +18,18 @@ from server.service.forgetting import check_forgettable
 from server.service.pictures import Pictures, Subject
 from server.service.prediction import Prediction, predicted, text_answer_columns
 from server.service.preparation import prepare
+from server.service.promotion import promote
 from server.service.readiness import Readiness
 from server.service.recipe import OPTIONS, Options, Recipe
+from server.service.run_book import RunBook
 from server.service.scoring import scored
 from server.service.serving import ServedModel
 from server.service.settings import Settings
 from server.service.source import fill_once, is_missing
 from server.service.stored import StoredData
+from server.service.stores import open_models, open_store
 from server.service.text_rows import shown, storable
-from server.service.training import TrainingTask, open_models, open_store, train
+from server.service.trainings import Trainings
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -36,17 +38,18 @@ Answer = TypeVar("Answer")
 class Endpoint:
     """The use cases of one MLHandler endpoint; safe to call from many threads and processes."""
 
-    def __init__(self, name: str, config: Config, runner: Runner) -> None:
+    def __init__(self, name: str, config: Config, runner: Runner, book: RunBook) -> None:
         self.name = name
         self.config = config
         self.entry = config.url[name]
-        self._runner = runner
+        self._book = book
         self._store = open_store(config, name)
         self._models = open_models(config, name, self._store)
         self.settings = Settings(name, config, self._store, self._models)
         self.pictures = Pictures(self._store, self._subject, self._trained_part)
         self.stored = StoredData(self._store.data, self._fill)
-        self.readiness = Readiness(name, self.entry, self._store, self._models, self._start_first_training)
+        self.trainings = Trainings(name, config, runner, book, self._store, self.settings)
+        self.readiness = Readiness(name, self.entry, self._store, self._models, self.trainings.start_first)
 
     def predict(self, rows: pd.DataFrame, output: str | None = None) -> Prediction:
         """One prediction per row, in the rows' order; no rows and no columns give no predictions.
@@ -124,25 +127,18 @@ class Endpoint:
             return {"rows": self._store.data.append(rows), "appended": len(rows)}
 
     def train(self, rows: pd.DataFrame | None, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Train on the rows, which become the training data, or without any on the stored ones.
+        """Train, and wait for the answer; see `Trainings.begin` and `Training.answer`."""
+        return self.trainings.begin(rows, given).answer() or {}
 
-        Options and parameters given apply to this training, and are kept if it succeeds.
+    def promote(self, run: str) -> dict[str, Any]:
+        """Serve the model of an earlier run again; what `describe_model` then says.
 
         Raises:
-            UntrainableRows, BadRequest: nothing could be trained from this.
-            TrainingFailed: the training process failed. In either case everything is as it was.
+            NoSuchRun: there is no such run of this endpoint, or it holds no model.
+            RunConflict: it is not finished.
         """
-        recipe = self.settings.with_given(given)
-        recipe.find_class(self.config.server.classes)
-        task = TrainingTask(self.name, self.config, uuid.uuid4().hex, dict(given))
-        if rows is not None:
-            if rows.empty:
-                raise UntrainableRows("there are no rows to train on")
-            self._store.stage_rows(task.run, storable(rows, recipe))
-        try:
-            return self._runner.run(train, task)
-        finally:
-            self._store.discard_unpublished(task.run)
+        promote(self._book, self._store, self.name, run)
+        return self.describe_model()
 
     def configure(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Change class, parameters and options; what `describe_model` then says.
@@ -239,10 +235,6 @@ class Endpoint:
         stale = self.entry.kwargs.retrain_on_change and bool(self.stale_reasons(self.readiness.served_or_none()))
         if stale or self.readiness.wants_first_training():
             self.readiness.start(retrain=stale)
-
-    def _start_first_training(self, retrain: bool) -> None:
-        task = TrainingTask(self.name, self.config, uuid.uuid4().hex, first=not retrain, reload_source=retrain)
-        self._runner.run(train, task)
 
     def _served(self) -> ServedModel:
         served = self._models.current()

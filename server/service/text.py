@@ -11,6 +11,7 @@ from server.errors import BadRequest
 from server.jobs import Runner
 from server.service.endpoint import Endpoint
 from server.service.prediction import check_one_each
+from server.service.run_book import RunBook
 
 DECIMALS = 3
 
@@ -18,8 +19,8 @@ DECIMALS = 3
 class TextEndpoint(Endpoint):
     """An endpoint that classifies texts; MLHandler's use cases work on it, too."""
 
-    def __init__(self, name: str, config: Config, runner: Runner) -> None:
-        super().__init__(name, config, runner)
+    def __init__(self, name: str, config: Config, runner: Runner, book: RunBook) -> None:
+        super().__init__(name, config, runner, book)
         entry = config.url[name]
         assert isinstance(entry, TextHandlerEndpoint)
         self.query = entry.kwargs.query

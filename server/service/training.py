@@ -1,27 +1,30 @@
 """One training: the plain function that the training process runs."""
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from server.config import Config, TextModelOptions
+from server.config import Config
 from server.errors import ModelUnreadable, NotReady, UntrainableRows
 from server.estimators.base import Progress, Report
-from server.estimators.catalogue import TEXT_CLASSES
-from server.estimators.pretrained import Pretrained
+from server.jobs import Afterwards
 from server.schema import Schema
 from server.service.description import configured_model
 from server.service.fitting import Fitted, fit
 from server.service.preparation import prepare, raw_columns
 from server.service.recipe import Recipe, changed, effective
-from server.service.serving import Brought, ModelCache, versions
+from server.service.run_book import RunBook, active_runs
+from server.service.run_details import RunDetails
+from server.service.run_log import RunLog, at_work, open_run
+from server.service.serving import ModelCache, versions
 from server.service.source import fill_once, fingerprint, refill
+from server.service.stores import open_models, open_store
 from server.storage.endpoint_store import EndpointStore, own
 from server.tables.transform import Transform, find_transform
 
@@ -34,48 +37,18 @@ BETWEEN_REPORTS = 0.5
 class TrainingTask:
     """What to train. `given` are options and parameters of the request, stored if the training succeeds.
 
-    `first` is the training that an endpoint starts by itself: it does nothing if another one runs or has
-    run. `reload_source` reads the data source again.
+    `key` is that of the lock file which tells that somebody works on the run. `run` is None for the training
+    that an endpoint starts by itself: it becomes a run, and does anything, only if no other runs or has run.
+    `reload_source` reads the data source again.
     """
 
     endpoint: str
     config: Config
-    run: str
+    key: str
+    run: str | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
-    first: bool = False
     reload_source: bool = False
-
-
-def open_store(config: Config, endpoint: str) -> EndpointStore:
-    """The endpoint's state."""
-    model = config.url[endpoint].kwargs.model
-    path, vectorizer = (Path(name) if name else None for name in (model.path, getattr(model, "vectorizer", None)))
-    folder = config.state_folder(endpoint)
-    if config.url[endpoint].model_class in TEXT_CLASSES or (path and path.is_dir()):
-        return EndpointStore(folder, model_folder=path)
-    return EndpointStore(folder, path, vectorizer)
-
-
-def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCache:
-    """The endpoint's serving model, read when it is asked for."""
-    entry = config.url[endpoint]
-    model, source = entry.kwargs.model, entry.kwargs.data
-    text_class = TEXT_CLASSES.get(entry.model_class or "")
-    only_texts = isinstance(model, TextModelOptions)
-    brought = Brought(
-        target=model.target_col or (text_class.target_col if text_class else None),
-        text_col=getattr(model, "text_col", None) if only_texts or text_class else None,
-        index_col=getattr(model, "index_col", None) or (source.index_col if source else None),
-        transform=source.transform if source else None,
-        folder=config.folder,
-        only_texts=only_texts,
-        head=text_class.head if text_class else None,
-        quantize=model.params.get("quantize") if text_class else None,
-    )
-    if text_class is None or model.path:
-        return ModelCache(store.model, brought)
-    pretrained = Pretrained(text_class(model.params.get("model")).model)
-    return ModelCache(store.model, brought, pretrained, lambda: store.state().get("state") != "deleted")
+    asked_by: int = field(default_factory=os.getpid)
 
 
 def current_recipe(
@@ -106,7 +79,7 @@ def current_recipe(
     return effective(model, entry.model_class, settings, existing)
 
 
-def train(task: TrainingTask) -> dict[str, Any]:
+def train(task: TrainingTask, book: RunBook) -> Afterwards:
     """Train, publish, and answer {"score": …} or the learned attributes of a transformer.
 
     Nothing of the endpoint changes unless everything succeeds. Another training of the same endpoint is
@@ -116,22 +89,38 @@ def train(task: TrainingTask) -> dict[str, Any]:
         UntrainableRows: the class cannot learn from these rows.
         BadRequest: the recipe cannot be followed.
         StorageFull: the disk is full.
+        TrackingUnavailable: the run cannot be recorded.
+        TrainingCancelled: it was cancelled before it began.
     """
     store = open_store(task.config, task.endpoint)
-    try:
-        with store.training.held(wait=not task.first) as held:
-            store.recover()
-            if not held or (task.first and store.model.signature() is not None):
-                return {}
-            return _train(task, store)
-    finally:
-        store.discard_unpublished(task.run)
+    is_first = task.run is None and not task.reload_source
+    active = active_runs(task.config)
+    with at_work(active, task.key, task.run is None, task.asked_by), store.training.held(wait=not is_first) as held:
+        store.recover()
+        if not held or (is_first and store.model.signature() is not None):
+            active.forget(task.key)
+            return Afterwards({}, nothing)
+        log = RunLog(book, task.key, task.run or open_run(book, task.key, task.endpoint, _class_name(task, store)))
+        try:
+            with log.ending():
+                return _train(task, store, log)
+        finally:
+            store.discard_unpublished(log.run)
 
 
-def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
+def nothing() -> None:
+    """What is done after a training that was not needed."""
+
+
+def _class_name(task: TrainingTask, store: EndpointStore) -> str:
+    models = open_models(task.config, task.endpoint, store)
+    return current_recipe(task.config, task.endpoint, store, models).class_name or "none"
+
+
+def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
     started = time.monotonic()
     # What a training that was killed told last is told no more.
-    store.save_progress(task.run, {})
+    store.save_progress(log.run, {})
     models = open_models(task.config, task.endpoint, store)
     allowed = task.config.server.classes
     recipe = current_recipe(task.config, task.endpoint, store, models)
@@ -143,11 +132,11 @@ def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
     if task.given:
         settings = own(change(store.settings()))
         recipe = current_recipe(task.config, task.endpoint, store, models, settings)
-    rows, data_version = _rows(task, store, recipe)
+    rows, data_version = _rows(task, log.run, store, recipe)
     transform = _transform(task)
     prepared = prepare(rows, recipe.options, task.endpoint, transform, recipe.text_col)
-    fitted = fit(prepared, recipe, allowed, _reporter(task, store))
-    facts = _facts(task, recipe, fitted) | {
+    fitted = fit(prepared, recipe, allowed, _reporter(log, store))
+    facts = _facts(task, log.run, recipe, fitted) | {
         "rows": len(prepared.rows),
         "data_version": data_version,
         "seconds": round(time.monotonic() - started, 3),
@@ -155,13 +144,18 @@ def _train(task: TrainingTask, store: EndpointStore) -> dict[str, Any]:
     if transform is not None:
         raw = Schema(raw_columns(rows)).to_dict()["features"]
         facts |= {"transform": transform.text, "transform_digest": transform.digest(), "raw": raw}
-    store.stage_model(task.run, fitted.estimator.save, facts, fitted.estimator.is_folder)
-    store.publish(task.run, change if task.given else None)
+    store.stage_model(log.run, fitted.estimator.save, facts, fitted.estimator.is_folder)
+    log.trained(fitted, facts, store.staged_model(log.run, fitted.estimator.is_folder))
+    details = RunDetails(log, prepared, recipe, allowed, fitted, facts["seconds"])
+    details.hold_out_if_quick()
+    store.publish(log.run, change if task.given else None)
+    if data_version is None:
+        log.stored_as(store.data.version_of(log.run))
     logger.info("%s: trained %s on %d rows", task.endpoint, fitted.estimator.class_name, len(prepared.rows))
-    return fitted.answer
+    return Afterwards(fitted.answer, details.complete)
 
 
-def _reporter(task: TrainingTask, store: EndpointStore) -> Report:
+def _reporter(log: RunLog, store: EndpointStore) -> Report:
     """What writes down how far the training is, now and then."""
     told = 0.0
 
@@ -169,7 +163,8 @@ def _reporter(task: TrainingTask, store: EndpointStore) -> Report:
         nonlocal told
         if progress.step == progress.of or time.monotonic() - told >= BETWEEN_REPORTS:
             told = time.monotonic()
-            store.save_progress(task.run, asdict(progress))
+            store.save_progress(log.run, asdict(progress))
+            log.progress(progress)
 
     return report
 
@@ -181,9 +176,9 @@ def _transform(task: TrainingTask) -> Transform | None:
     return find_transform(source.transform, task.config.folder)
 
 
-def _rows(task: TrainingTask, store: EndpointStore, recipe: Recipe) -> tuple[pd.DataFrame, int | None]:
+def _rows(task: TrainingTask, run: str, store: EndpointStore, recipe: Recipe) -> tuple[pd.DataFrame, int | None]:
     """The rows to train on, and the version of the training data that they are (None: posted just now)."""
-    posted = store.staged_rows(task.run)
+    posted = store.staged_rows(run)
     if posted is not None:
         return posted, None
     source = task.config.url[task.endpoint].kwargs.data
@@ -198,10 +193,10 @@ def _rows(task: TrainingTask, store: EndpointStore, recipe: Recipe) -> tuple[pd.
     return rows, version
 
 
-def _facts(task: TrainingTask, recipe: Recipe, fitted: Fitted) -> dict[str, Any]:
+def _facts(task: TrainingTask, run: str, recipe: Recipe, fitted: Fitted) -> dict[str, Any]:
     entry = task.config.url[task.endpoint]
     return {
-        "run": task.run,
+        "run": run,
         "endpoint": task.endpoint,
         "trained": datetime.now(UTC).isoformat(timespec="seconds"),
         "class": recipe.class_name,

@@ -99,6 +99,26 @@ class EndpointStore:
         with room_on_disk(place.path.parent):
             place.stage(run, save, facts)
 
+    def staged_model(self, run: str, is_folder: bool = False) -> Path:
+        """The trained model that waits to be published: a folder, or a file called model.pkl."""
+        if is_folder:
+            return self.model.folder.staged(run)
+        staged, named = self.model.staged(run), self.stage(run) / "model.pkl"
+        try:
+            os.link(staged, named)
+        except OSError:
+            # Another disk, or one that has no links.
+            with room_on_disk(self.folder):
+                shutil.copyfile(staged, named)
+        return named
+
+    def adopt_model(self, run: str, fetched: Path) -> None:
+        """Let a model that was trained before, a file or a folder, wait to be published; it is moved."""
+        with room_on_disk(self.folder):
+            staged = (self.model.folder if fetched.is_dir() else self.model).staged(run)
+            staged.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(fetched, staged)
+
     def save_progress(self, run: str, progress: Mapping[str, Any]) -> None:
         """Tell how far a training is; who reads it sees the whole of it, but a loss of power may lose it."""
         path = self.stage(run) / PROGRESS
@@ -155,6 +175,17 @@ class EndpointStore:
                 raise
             self._apply(run)
 
+    def has_published(self, run: str) -> bool:
+        """Whether the run's model has become the endpoint's, told until `forget_published`."""
+        return self._published(run).exists()
+
+    def forget_published(self, run: str) -> None:
+        """It is recorded elsewhere that the run was published."""
+        self._published(run).unlink(missing_ok=True)
+
+    def _published(self, run: str) -> Path:
+        return self.folder / f".published.{run}"
+
     def recover(self) -> None:
         """Finish a publication that a death interrupted, and clear what dead trainings left."""
         if self._journal.exists():
@@ -188,6 +219,7 @@ class EndpointStore:
         if settings.exists():
             move_whole(settings, self._settings)
         self.save_state({})
+        self._published(run).touch()
         self._journal.unlink(missing_ok=True)
         self.discard(run)
 

@@ -89,6 +89,10 @@ class TrainingData:
         """What changed the rows, newest first: version, timestamp (epoch milliseconds), operation, run."""
         return self._table().history() if self.exists() else []
 
+    def version_of(self, run: str) -> int | None:
+        """The version that this run or action wrote, if it wrote one."""
+        return next((commit["version"] for commit in self.history() if commit.get("run") == run), None)
+
     def last_run(self) -> str | None:
         """The id of the run or action that wrote the latest version."""
         latest = self._table().history(1) if self.exists() else []

@@ -10,6 +10,7 @@ from flask_restful import Resource
 
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.service.endpoint import Endpoint
+from server.service.runs import Runs
 from server.web.page import endpoint_page
 from server.web.request_data import RequestData, read_request
 from server.web.responses import (
@@ -21,18 +22,20 @@ from server.web.responses import (
     prediction_response,
     table_response,
 )
+from server.web.runs import accepted, patience, prefix, run_list
 from server.web.template import template_page
 
 ACTIONS = ("predict", "score", "append", "train", "retrain")
-VIEWS = ("_model", "_params", "_cache", "_download", "_picture")
+VIEWS = ("_model", "_params", "_cache", "_download", "_picture", "_runs")
 TARGET_OPTIONS = ("target_col", "_target_col")
 
 
 class MLHandlerResource(Resource):
     """One endpoint's URL."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, runs: Runs) -> None:
         self.endpoint_ = endpoint
+        self._runs = runs
         self._limits = endpoint.config.server.limits
 
     def get(self) -> Response:
@@ -43,6 +46,7 @@ class MLHandlerResource(Resource):
             "_model": lambda data: json_response(self.endpoint_.describe_model()),
             "_download": self._download,
             "_picture": self._picture,
+            "_runs": self._list_runs,
         }
         for name, view in views.items():
             if name in request.args:
@@ -89,7 +93,13 @@ class MLHandlerResource(Resource):
         }
         if not given:
             raise BadRequest("nothing to change; name a class, parameters or options, such as ?class=SGDClassifier")
-        return json_response(self.endpoint_.configure(given))
+        if "run" not in given:
+            return json_response(self.endpoint_.configure(given))
+        if len(given) > 1:
+            raise BadRequest(
+                "run= serves the model of an earlier run and changes nothing else; send the rest by itself"
+            )
+        return json_response(self.endpoint_.promote(_one("run", _listed(given["run"]))))
 
     def delete(self) -> Response:
         """Remove the model, the training data or changed options."""
@@ -136,7 +146,15 @@ class MLHandlerResource(Resource):
                 given[name.removeprefix("_")] = data.options[name]
         texts = self.endpoint_.settings.recipe().text_columns
         rows = RequestData(uploads=data.uploads).rows(self._limits, texts) if data.uploads else None
-        return json_response(self.endpoint_.train(rows, given))
+        training = self.endpoint_.trainings.begin(rows, given)
+        answer = training.answer(patience())
+        if answer is None:
+            return accepted(self._runs.show(training.run), prefix(self.endpoint_.config.server.base_url))
+        return json_response(answer)
+
+    def _list_runs(self, data: RequestData) -> Response:
+        data.check_options({*VIEWS, "_status", "_limit", "_page"})
+        return run_list(self._runs, self.endpoint_.name, "_")
 
     def _stored_rows(self, data: RequestData) -> Response:
         data.check_options({*VIEWS, "_format"})
@@ -156,6 +174,11 @@ class MLHandlerResource(Resource):
         data.check_options({*VIEWS, "_shape"})
         drawn = self.endpoint_.pictures.drawn(data.option("_picture") or "", data.option("_shape") or "usual")
         return picture_response(request, drawn)
+
+
+def _listed(value: Any) -> list[str]:
+    """A field's values, or that of a JSON body."""
+    return value if isinstance(value, list) else [str(value)]
 
 
 def _one(name: str, values: list[str]) -> str:

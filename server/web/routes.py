@@ -8,21 +8,17 @@ from flask_restful import Api, Resource
 
 from server.config import Limits, ServerSection
 from server.service.endpoint import Endpoint
+from server.service.runs import Runs
 from server.service.text import TextEndpoint
 from server.web.index import Index
 from server.web.mlhandler import MLHandlerResource
 from server.web.responses import error_response, json_response
+from server.web.runs import PATH, RunListResource, RunResource, prefix
 from server.web.static_files import FOLDER, register_static_files
 from server.web.text import TextHandlerResource
 from server.web.wording import FILTERS
 
-OWN = ("/healthz", "/readyz")
-
-
-def prefix(base_url: str) -> str:
-    """server.base_url as the beginning of a path: empty, or /like/this."""
-    path = base_url.strip("/")
-    return f"/{path}" if path else ""
+OWN = ("/healthz", "/readyz", PATH)
 
 
 class ProblemApi(Api):
@@ -59,11 +55,11 @@ class Ready(Resource):
 
 def belongs_to_server(pattern: str, base: str) -> bool:
     """Whether the path is one of the server's own, or inside the folder of the pages' files."""
-    folder = base + FOLDER
-    return pattern in OWN or pattern == folder or pattern.startswith(folder + "/")
+    folders = (base + FOLDER, base + PATH, PATH)
+    return pattern in OWN or any(pattern == folder or pattern.startswith(folder + "/") for folder in folders)
 
 
-def register_routes(app: Flask, endpoints: Mapping[str, Endpoint], server: ServerSection) -> None:
+def register_routes(app: Flask, endpoints: Mapping[str, Endpoint], runs: Runs, server: ServerSection) -> None:
     """Give every endpoint its URL, and the server its own.
 
     The index stands at / and at the prefix of all endpoints, where no endpoint claims the place.
@@ -74,12 +70,16 @@ def register_routes(app: Flask, endpoints: Mapping[str, Endpoint], server: Serve
             TextHandlerResource if isinstance(endpoint, TextEndpoint) else MLHandlerResource,
             endpoint.entry.pattern,
             endpoint=f"endpoint:{name.replace('.', '·')}",
-            resource_class_kwargs={"endpoint": endpoint},
+            resource_class_kwargs={"endpoint": endpoint, "runs": runs},
             strict_slashes=False,
         )
     api.add_resource(Health, "/healthz")
     api.add_resource(Ready, "/readyz", resource_class_kwargs={"endpoints": endpoints})
     base = prefix(server.base_url)
+    lists = dict.fromkeys((base + PATH, PATH))
+    api.add_resource(RunListResource, *lists, resource_class_kwargs={"runs": runs}, strict_slashes=False)
+    one = [f"{path}/<run_id>" for path in lists]
+    api.add_resource(RunResource, *one, resource_class_kwargs={"runs": runs}, strict_slashes=False)
     app.jinja_env.filters.update(FILTERS)
     register_static_files(app, base)
     claimed = {endpoint.entry.pattern for endpoint in endpoints.values()}

@@ -7,6 +7,7 @@ import pandas as pd
 from flask import Response, request
 
 from server.errors import BadRequest, InvalidParameter
+from server.service.runs import Runs
 from server.service.text import TextEndpoint
 from server.web.mlhandler import MLHandlerResource
 from server.web.request_data import RequestData
@@ -16,8 +17,8 @@ from server.web.responses import json_response
 class TextHandlerResource(MLHandlerResource):
     """One endpoint's URL."""
 
-    def __init__(self, endpoint: TextEndpoint) -> None:
-        super().__init__(endpoint)
+    def __init__(self, endpoint: TextEndpoint, runs: Runs) -> None:
+        super().__init__(endpoint, runs)
         self._texts = endpoint
 
     def _predict(self, data: RequestData, rows: pd.DataFrame | None = None) -> Response:

@@ -5,7 +5,7 @@ import pytest
 from server.app import create_app
 from server.cli import add_commands
 from server.errors import ConfigError
-from server.jobs import InlineRunner
+from tests.conftest import BriefRunner
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def check(make_config):
 
     def check(kwargs, handler="MLHandler", **entry):
         values = {"url": {"e": {"pattern": "/e", "handler": handler, "kwargs": kwargs} | entry}}
-        app = create_app(make_config(values), InlineRunner())
+        app = create_app(make_config(values), BriefRunner())
         add_commands(app)
         result = app.test_cli_runner().invoke(args=["config", "check"])
         return result.exit_code, result.output

@@ -16,8 +16,7 @@ from sklearn.utils import all_estimators
 from server.app import create_app
 from server.config import load_config
 from server.estimators.catalogue import refusal
-from server.jobs import InlineRunner
-from tests.conftest import write_config
+from tests.conftest import BriefRunner, write_config
 
 pytestmark = pytest.mark.slow
 
@@ -179,7 +178,7 @@ def client(config):
 
 
 def started(config):
-    app = create_app(config, InlineRunner())
+    app = create_app(config, BriefRunner())
     app.testing = False
     return app.test_client()
 

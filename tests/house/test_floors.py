@@ -15,13 +15,14 @@ FLOORS = {
     "estimators": 1,
     "storage": 1,
     "jobs": 1,
+    "tracking": 1,
     "service": 2,
     "web": 3,
     "app": 4,
     "cli": 5,
 }
 # HTTP asks services; it never reaches past them.
-SHUT = {"web": {"estimators", "storage", "jobs"}}
+SHUT = {"web": {"estimators", "storage", "jobs", "tracking"}}
 HOMES = {
     "flask": {"web", "app", "cli"},
     "flask_restful": {"web"},
@@ -45,7 +46,8 @@ HOMES = {
     "httpx2": {"estimators"},
     "threadpoolctl": {"app"},
     "deltalake": {"storage"},
-    "filelock": {"storage"},
+    "filelock": {"storage", "tracking"},
+    "mlflow": {"tracking"},
     "pyarrow": {"schema", "storage", "tables"},
     "orjson": {"tables", "web"},
     "openpyxl": {"tables"},

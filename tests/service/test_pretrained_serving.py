@@ -169,13 +169,13 @@ import sys
 faulthandler.dump_traceback_later(90, exit=True)
 from server.app import create_app
 from server.config import load_config
-from server.jobs import InlineRunner
+from tests.conftest import BriefRunner
 import time
 
 def loaded():
     return sorted({name.split(".")[0] for name in sys.modules} & {"torch", "transformers", "tokenizers"})
 
-app = create_app(load_config(sys.argv[1], {}), InlineRunner())
+app = create_app(load_config(sys.argv[1], {}), BriefRunner())
 client = app.test_client()
 deadline = time.monotonic() + 60
 while client.get("/titanic?_model").status_code != 200:

@@ -5,12 +5,15 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from server.errors import StorageFull
+from server.service.run_book import RunBook, active_runs
+from server.service.run_log import open_run
 from server.service.training import TrainingTask, train
 from server.storage import training_data
 from server.storage.endpoint_store import EndpointStore
@@ -113,12 +116,14 @@ def recover_dying(step: int, folder: Path) -> None:
     store.recover()
 
 
-def train_dying(step: int, task: TrainingTask, rows: pd.DataFrame) -> None:
+def train_dying(step: int, task: TrainingTask, book: RunBook, rows: pd.DataFrame) -> None:
     """Train as an endpoint does, and die at the step."""
     store = EndpointStore(task.config.state_folder(task.endpoint))
-    die_at(step)
-    store.stage_rows(task.run, rows)
-    train(task)
+    with active_runs(task.config).opened(task.key):
+        run = open_run(book, task.key, task.endpoint, "any")
+        die_at(step)
+        store.stage_rows(run, rows)
+        train(replace(task, run=run), book)
 
 
 def with_little_room(size: int, function: Callable[..., Any], *arguments: Any) -> bool:

@@ -12,10 +12,9 @@ import pytest
 from server.app import create_app
 from server.config import load_config
 from server.errors import StorageFull
-from server.jobs import InlineRunner
 from server.storage.endpoint_store import EndpointStore
 from server.storage.files import Lock, room_on_disk
-from tests.conftest import write_config
+from tests.conftest import BriefRunner, write_config
 from tests.storage import dying
 from tests.storage.conftest import contents
 
@@ -77,7 +76,7 @@ def client(small_disk, tmp_path):
     model = {"class": "DecisionTreeClassifier", "target_col": "y", "params": {"random_state": 0}}
     url = {"m": {"pattern": "/m", "handler": "MLHandler", "kwargs": {"model": model}}}
     values = {"server": {"models_dir": str(small_disk / "models")}, "url": url}
-    app = create_app(load_config(write_config(tmp_path, values), {}), InlineRunner())
+    app = create_app(load_config(write_config(tmp_path, values), {}), BriefRunner())
     app.testing = False
     client = app.test_client()
     assert client.post("/m?_action=train", json=[{"a": n, "y": n % 2} for n in range(20)]).status_code == 200
@@ -164,7 +163,7 @@ def test_a_publication_that_cannot_be_finished_does_not_stop_the_start(client, s
     dying.stage(folder, "new", pd.DataFrame({"a": range(20_000), "y": range(20_000)}))
     (folder / "publication.json").write_text('{"run": "new"}')
     fill(small_disk, 0)
-    restarted = create_app(load_config(tmp_path / "config.yaml", {}), InlineRunner()).test_client()
+    restarted = create_app(load_config(tmp_path / "config.yaml", {}), BriefRunner()).test_client()
     assert restarted.get("/healthz").status_code == 200
     assert restarted.get("/m?a=1").status_code in (200, 503)
 

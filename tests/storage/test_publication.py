@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from server.errors import BadRequest
+from server.service.run_book import RunBook
 from server.service.training import TrainingTask
 from server.storage.endpoint_store import EndpointStore
+from server.tracking import Status
 from tests.storage import dying
 from tests.storage.conftest import contents, dies
 
@@ -99,9 +101,10 @@ def test_a_training_that_dies_at_any_step_leaves_model_rows_and_settings_togethe
     entry = {"pattern": "/m", "handler": "MLHandler", "kwargs": {"model": {"class": "GaussianNB", "target_col": "y"}}}
     config = make_config({"url": {"m": entry}})
     folder, kept = config.state_folder("m"), tmp_path / "kept"
-    runner.run(dying.train_dying, -1, TrainingTask("m", config, "old"), OLD[1])
+    book = runner.keep(RunBook, config)
+    runner.run(dying.train_dying, -1, TrainingTask("m", config, "old"), book, OLD[1])
     shutil.copytree(folder, kept)
-    task = TrainingTask("m", config, "new", {"class": "DecisionTreeClassifier", "max_depth": "2"})
+    given = {"class": "DecisionTreeClassifier", "max_depth": "2"}
 
     def found() -> tuple[str, str, int]:
         store = EndpointStore(folder)
@@ -112,9 +115,12 @@ def test_a_training_that_dies_at_any_step_leaves_model_rows_and_settings_togethe
     for step in range(MOST_STEPS):
         shutil.rmtree(folder)
         shutil.copytree(kept, folder)
-        died = dies(runner, dying.train_dying, step, task, NEW[1])
-        EndpointStore(folder).recover()
+        died = dies(runner, dying.train_dying, step, TrainingTask("m", config, f"new{step}", given=given), book, NEW[1])
+        book.tick()
         outcomes.append(found())
+        run = book.runs("m")[0][0]
+        assert run.has_ended
+        assert (run.status is Status.FINISHED) == (found()[0] == "DecisionTreeClassifier"), (step, run)
         if not died:
             break
     old, new = ("GaussianNB", "GaussianNB", 2), ("DecisionTreeClassifier", "DecisionTreeClassifier", 3)

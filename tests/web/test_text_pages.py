@@ -76,8 +76,8 @@ import sys
 from pathlib import Path
 from server.app import create_app
 from server.config import load_config
-from server.jobs import InlineRunner
-client = create_app(load_config(Path(sys.argv[1]), {}), InlineRunner()).test_client()
+from tests.conftest import BriefRunner
+client = create_app(load_config(Path(sys.argv[1]), {}), BriefRunner()).test_client()
 for name in sys.argv[2:]:
     for query in ("", "?_params", "?_model", "?_cache"):
         expected = (503,) if (name, query) == ("missing", "?_model") else (200, 404)

@@ -1,0 +1,233 @@
+"""Every training as a run, from its beginning to a truthful end, whatever dies meanwhile."""
+
+import getpass
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from server.config import Config
+from server.errors import NoSuchRun, RunConflict, ServerError
+from server.service.stores import open_store
+from server.storage.active_runs import ActiveRuns
+from server.tracking import Experiment, Run, Status
+from server.tracking.mlflow_store import MlflowStore
+
+logger = logging.getLogger(__name__)
+ENDPOINT, TASK, SERVER = "restimator.endpoint", "restimator.task", "restimator.server"
+DIED = "the training process ended without an answer: it was killed, or memory ran out"
+MODEL = "model"
+# Seconds until a process that does not mind a polite signal is killed, and until its end is no longer waited for.
+POLITE, PATIENCE = 2.0, 20.0
+
+
+def active_runs(config: Config) -> ActiveRuns:
+    """The lock files of the runs of all servers that share this models_dir."""
+    return ActiveRuns(Path(config.server.models_dir) / ".runs")
+
+
+class RunBook:
+    """The runs of a server in MLflow. See `jobs.kept`: one process keeps it for all of the server.
+
+    Its methods raise TrackingUnavailable when MLflow's store cannot be reached.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        models = Path(config.server.models_dir)
+        self._active = active_runs(config)
+        self._store = MlflowStore(config.server.tracking_uri, models / "mlruns", models / ".runs" / "store")
+
+    def tick(self) -> bool:
+        """End the runs that nobody works on any more; whether there are others."""
+        tasks = self._active.tasks()
+        for task in tasks:
+            self.settle(task)
+        return any(self._active.is_held(task) for task in tasks)
+
+    def open(self, task: str, endpoint: str, experiment: str, name: str, tags: Mapping[str, str]) -> str:
+        """Begin a run of the task, whose lock is held; its id."""
+        user = getpass.getuser()
+        found = self._store.ensure_experiment(experiment, {ENDPOINT: endpoint})
+        own = {ENDPOINT: endpoint, TASK: task, SERVER: self._active.identity()}
+        source = {"mlflow.user": user, "mlflow.source.name": "restimator", "mlflow.source.type": "LOCAL"}
+        # A call that is made again must not begin a second run.
+        run = self._find(found, task) or self._store.create_run(found, name, own | source | dict(tags))
+        self._active.note(task, {"run": run.id, "endpoint": endpoint, "experiment": found.id})
+        return run.id
+
+    def begin(self, run: str) -> None:
+        """The run's work begins."""
+        self._store.set_status(run, Status.RUNNING)
+
+    def report(self, run: str, metrics: Mapping[str, float], step: int) -> None:
+        """Metrics of one step."""
+        self._store.log(run, metrics=metrics, step=step)
+
+    def record(
+        self,
+        run: str,
+        params: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+        files: Mapping[str, Path] | None = None,
+    ) -> None:
+        """What the run holds; `files` are put into folders of its artifacts, by the folders' names."""
+        self._store.log(run, params, metrics, tags)
+        for folder, path in (files or {}).items():
+            self._store.log_artifact(run, path, folder)
+
+    def end(self, task: str, run: str, status: Status, reason: str | None = None) -> None:
+        """The task's run is over."""
+        self._store.end(run, status, reason)
+        self._forget(task, run)
+
+    def settle(self, task: str) -> None:
+        """End the task's run truthfully, if nobody works on it any more."""
+        with self._active.abandoned(task) as abandoned:
+            if not abandoned:
+                return
+            facts = self._active.facts(task)
+            run = self._find_by_task(task) if "run" not in facts else self._store.run(facts["run"])
+            if run is None:
+                self._active.forget(task)
+                return
+            if not run.has_ended:
+                status, reason = self._ending(task, run)
+                logger.info("%s: run %s was interrupted; it is %s", run.tags.get(ENDPOINT), run.id, status)
+                self._store.end(run.id, status, reason)
+            self._forget(task, run.id)
+
+    def cancel(self, run_id: str) -> Run:
+        """Stop the work on the run; the run as it ended.
+
+        Raises:
+            NoSuchRun: there is none.
+            RunConflict: it had ended before.
+        """
+        run = self.run(run_id)
+        task = run.tags.get(TASK, "")
+        if not run.has_ended and self._active.exists(task):
+            self._active.cancel(task)
+            self._stop(task)
+            self.settle(task)
+            ended = self.run(run_id)
+            if ended.status is Status.KILLED:
+                return ended
+            run = ended
+        raise RunConflict(f"run {run_id} cannot be cancelled: it is {run.status}")
+
+    def run(self, run_id: str) -> Run:
+        """The run of this id.
+
+        Raises:
+            NoSuchRun: there is none, or it was deleted.
+        """
+        run = self._store.run(run_id)
+        if ENDPOINT not in run.tags or run.lifecycle_stage == "deleted":
+            raise NoSuchRun(f"there is no run {run_id}")
+        self._settle_of(run)
+        return run if run.has_ended else self._store.run(run_id)
+
+    def runs(
+        self, endpoint: str | None = None, status: Status | None = None, limit: int = 100, page: str | None = None
+    ) -> tuple[list[Run], str | None]:
+        """The runs of one or of all endpoints, newest first, and the token of the next page."""
+        for task in self._active.tasks():
+            self.settle(task)
+        names = [endpoint] if endpoint is not None else list(self._config.url)
+        ids = [one.id for one in self._store.experiments() if one.tags.get(ENDPOINT) in names]
+        conditions = [f"tags.`{ENDPOINT}` = {_quoted(endpoint)}"] if endpoint is not None else []
+        conditions += [f"attributes.status = '{status}'"] if status is not None else []
+        return self._store.runs(ids, " AND ".join(conditions), limit, page)
+
+    def history(self, run: str, metric: str) -> list[tuple[int, float]]:
+        """Steps and values of one of the run's metrics."""
+        return self._store.metric_history(run, metric)
+
+    def fetch_model(self, run: str, folder: Path) -> Path:
+        """A copy of the run's model, in this folder: the file, or the folder of a text model.
+
+        Raises:
+            NoSuchRun: the run holds no model.
+        """
+        fetched = self._store.fetch_artifact(run, MODEL, folder)
+        file = fetched / "model.pkl"
+        return file if file.is_file() else fetched
+
+    def _find(self, experiment: Experiment, task: str) -> Run | None:
+        found, _ = self._store.runs([experiment.id], f"tags.`{TASK}` = '{task}'", 1)
+        return found[0] if found else None
+
+    def _find_by_task(self, task: str) -> Run | None:
+        found = (self._find(one, task) for one in self._store.experiments() if ENDPOINT in one.tags)
+        return next((run for run in found if run is not None), None)
+
+    def _ending(self, task: str, run: Run) -> tuple[Status, str | None]:
+        """How the run of a dead process ended: published is finished, also if nobody could say so any more."""
+        endpoint = run.tags.get(ENDPOINT)
+        if endpoint in self._config.url:
+            store = open_store(self._config, endpoint)
+            store.recover()
+            if store.has_published(run.id):
+                return Status.FINISHED, None
+        return (Status.KILLED, None) if self._active.is_cancelled(task) else (Status.FAILED, DIED)
+
+    def _settle_of(self, run: Run) -> None:
+        """End the run if it is one of this models_dir and nobody works on it; its task may be forgotten already."""
+        task = run.tags.get(TASK, "")
+        if run.has_ended or run.tags.get(SERVER) != self._active.identity():
+            return
+        if self._active.exists(task):
+            self.settle(task)
+        elif not self._store.run(run.id).has_ended:
+            self._store.end(run.id, *self._ending(task, run))
+
+    def _forget(self, task: str, run: str) -> None:
+        endpoint = self._active.facts(task).get("endpoint")
+        if endpoint in self._config.url:
+            open_store(self._config, endpoint).forget_published(run)
+        self._active.forget(task)
+
+    def _stop(self, task: str) -> None:
+        """End the processes that work on the task; one on another machine ends itself when it sees the mark."""
+        begun = time.monotonic()
+        told: set[int] = set()
+        while self._active.is_held(task) and time.monotonic() - begun < PATIENCE:
+            facts = self._active.facts(task)
+            pid = facts.get("pid")
+            if pid and facts.get("host") == socket.gethostname() and self._active.is_held(task):
+                number = signal.SIGKILL if time.monotonic() - begun > POLITE else signal.SIGTERM
+                if number == signal.SIGKILL or pid not in told:
+                    told.add(pid)
+                    _signal_tree(pid, number)
+            time.sleep(0.02)
+
+
+def _signal_tree(pid: int, number: signal.Signals) -> None:
+    """Signal the process and those that it started, such as the workers of n_jobs."""
+    pids = [pid]
+    for parent in pids:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            try:
+                pids += map(int, task.read_text().split())
+            except OSError:
+                continue
+    for one in pids:
+        try:
+            os.kill(one, number)
+        except ProcessLookupError:
+            continue
+
+
+def _quoted(name: str) -> str:
+    """A string of MLflow's filter language, which knows no escape."""
+    if "'" not in name:
+        return f"'{name}'"
+    if '"' not in name:
+        return f'"{name}"'
+    raise ServerError(f"the name {name!r} has both kinds of quotes")

@@ -1,0 +1,155 @@
+"""What a training tells of itself to the run book, from its own process."""
+
+import json
+import logging
+import math
+import os
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from server.errors import NotReady, ServerError
+from server.estimators.base import Progress
+from server.service.fitting import Fitted
+from server.service.run_book import MODEL, RunBook
+from server.storage.active_runs import ActiveRuns
+from server.tracking import Status
+
+logger = logging.getLogger(__name__)
+OPTION = "options."
+VERSIONS = "restimator.versions"
+# Seconds between two looks whether the run was cancelled by another machine.
+BETWEEN_LOOKS = 1.0
+
+
+def open_run(book: RunBook, key: str, endpoint: str, class_name: str) -> str:
+    """Begin a run of the endpoint's, whose key is held; its id."""
+    name = f"{class_name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+    return book.open(key, endpoint, endpoint, name, {})
+
+
+@contextmanager
+def at_work(active: ActiveRuns, key: str, is_new: bool, asked_by: int) -> Iterator[None]:
+    """Hold the run's lock file, and say which process is to be stopped to cancel it.
+
+    Raises:
+        TrainingCancelled: it was cancelled before, or given up.
+    """
+    with active.opened(key) if is_new else active.joined(key):
+        if os.getpid() != asked_by:
+            active.note(key, {"pid": os.getpid(), "host": socket.gethostname()})
+            threading.Thread(target=_look, args=(active, key), daemon=True).start()
+        yield
+
+
+def _look(active: ActiveRuns, key: str) -> None:
+    """End this process when the run is cancelled from a machine that cannot signal it."""
+    over = threading.Event()
+    while not over.wait(BETWEEN_LOOKS):
+        if active.is_cancelled(key):
+            os._exit(1)
+        if not active.exists(key):
+            return
+
+
+class RunLog:
+    """One run that this process works on."""
+
+    def __init__(self, book: RunBook, key: str, run: str) -> None:
+        self.run = run
+        self._book = book
+        self._key = key
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """The run runs within, and ends as what is within ends."""
+        self._book.begin(self.run)
+        try:
+            yield
+        except ServerError as error:
+            self._end(Status.FAILED, error.detail)
+            raise
+        except BaseException as error:
+            self._end(Status.FAILED, f"{type(error).__name__}: {error}")
+            raise
+        self._end(Status.FINISHED)
+
+    def _end(self, status: Status, reason: str | None = None) -> None:
+        try:
+            self._book.end(self._key, self.run, status, reason)
+        except NotReady as error:
+            # Model and answer are what they are. The lock file stays, and so the run is ended later.
+            logger.warning("run %s ended %s, which could not be recorded yet: %s", self.run, status, error.detail)
+
+    def progress(self, progress: Progress) -> None:
+        """Record the loss of a step."""
+        if progress.loss is not None and math.isfinite(progress.loss):
+            self._book.report(self.run, {"loss": progress.loss}, progress.step)
+
+    def trained(self, fitted: Fitted, facts: Mapping[str, Any], model: Path) -> None:
+        """Record what was trained, how good it became, and the model itself."""
+        params = {"class": facts["class"], "rows": facts["rows"]} | {
+            name: text_of(value) for name, value in fitted.estimator.parameters().items()
+        }
+        params |= {OPTION + name: text_of(value) for name, value in facts["options"].items()}
+        if facts["data_version"] is not None:
+            params["data_version"] = facts["data_version"]
+        metrics = {"fit_seconds": facts["seconds"]} | metrics_of(fitted)
+        tags = {VERSIONS: json.dumps(facts["versions"])}
+        self._book.record(self.run, params, metrics, tags, {MODEL: model})
+
+    def stored_as(self, version: int | None) -> None:
+        """Record which version of the training data the rows became that came with the request."""
+        if version is not None:
+            self._book.record(self.run, {"data_version": version})
+
+    def score(self, name: str, value: float) -> None:
+        """Record one more score."""
+        if math.isfinite(value):
+            self._book.record(self.run, metrics={name: value})
+
+    def artifact(self, folder: str, path: Path) -> None:
+        """Keep a file, or all in a folder, in this folder of the run's artifacts."""
+        self._book.record(self.run, files={folder: path})
+
+
+def text_of(value: Any) -> str:
+    """A parameter as MLflow keeps it: JSON, but plain where a text is no other JSON value."""
+    if isinstance(value, str) and not _is_json(value):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def value_of(text: str) -> Any:
+    """The inverse of `text_of`."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def metrics_of(fitted: Fitted) -> dict[str, float]:
+    """The numbers of a training's answer, those within others by a dotted name; none of what was only learned."""
+    if fitted.score is None:
+        return {}
+
+    def flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, float]]:
+        for name, value in values.items():
+            if isinstance(value, Mapping):
+                yield from flat(value, f"{before}{name}.")
+            elif isinstance(value, (int, float)) and math.isfinite(value):
+                yield before + name, float(value)
+
+    return {"score": fitted.score} | dict(flat(fitted.answer))

@@ -1,0 +1,41 @@
+"""Opening what an endpoint keeps: its state, and the model that serves."""
+
+from pathlib import Path
+
+from server.config import Config, TextModelOptions
+from server.estimators.catalogue import TEXT_CLASSES
+from server.estimators.pretrained import Pretrained
+from server.service.serving import Brought, ModelCache
+from server.storage.endpoint_store import EndpointStore
+
+
+def open_store(config: Config, endpoint: str) -> EndpointStore:
+    """The endpoint's state."""
+    model = config.url[endpoint].kwargs.model
+    path, vectorizer = (Path(name) if name else None for name in (model.path, getattr(model, "vectorizer", None)))
+    folder = config.state_folder(endpoint)
+    if config.url[endpoint].model_class in TEXT_CLASSES or (path and path.is_dir()):
+        return EndpointStore(folder, model_folder=path)
+    return EndpointStore(folder, path, vectorizer)
+
+
+def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCache:
+    """The endpoint's serving model, read when it is asked for."""
+    entry = config.url[endpoint]
+    model, source = entry.kwargs.model, entry.kwargs.data
+    text_class = TEXT_CLASSES.get(entry.model_class or "")
+    only_texts = isinstance(model, TextModelOptions)
+    brought = Brought(
+        target=model.target_col or (text_class.target_col if text_class else None),
+        text_col=getattr(model, "text_col", None) if only_texts or text_class else None,
+        index_col=getattr(model, "index_col", None) or (source.index_col if source else None),
+        transform=source.transform if source else None,
+        folder=config.folder,
+        only_texts=only_texts,
+        head=text_class.head if text_class else None,
+        quantize=model.params.get("quantize") if text_class else None,
+    )
+    if text_class is None or model.path:
+        return ModelCache(store.model, brought)
+    pretrained = Pretrained(text_class(model.params.get("model")).model)
+    return ModelCache(store.model, brought, pretrained, lambda: store.state().get("state") != "deleted")

@@ -1,0 +1,57 @@
+"""Runs and experiments as plain values, which need no MLflow to be held."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """MLflow's statuses of a run."""
+
+    SCHEDULED = "SCHEDULED"
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+
+ENDED = frozenset({Status.FINISHED, Status.FAILED, Status.KILLED})
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run; times are milliseconds since the epoch, as MLflow keeps them."""
+
+    id: str
+    name: str
+    experiment_id: str
+    status: Status
+    start_time: int
+    end_time: int | None
+    lifecycle_stage: str
+    artifact_uri: str
+    user: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its status is final."""
+        return self.status in ENDED
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The runs of one endpoint, or of one name that a user of the ClassifierHandler chose."""
+
+    id: str
+    name: str
+    lifecycle_stage: str
+    artifact_location: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether it is soft-deleted; it still owns its name."""
+        return self.lifecycle_stage == "deleted"
