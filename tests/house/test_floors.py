@@ -15,13 +15,14 @@ FLOORS = {
     "estimators": 1,
     "storage": 1,
     "jobs": 1,
+    "documents": 1,
     "service": 2,
     "web": 3,
     "app": 4,
     "cli": 5,
 }
 # HTTP asks services; it never reaches past them.
-SHUT = {"web": {"estimators", "storage", "jobs"}}
+SHUT = {"web": {"estimators", "storage", "jobs", "documents"}}
 HOMES = {
     "flask": {"web", "app", "cli"},
     "flask_restful": {"web"},
@@ -50,6 +51,11 @@ HOMES = {
     "orjson": {"tables", "web"},
     "openpyxl": {"tables"},
     "python_calamine": {"tables"},
+    "pypdfium2": {"documents"},
+    "docx": {"documents"},
+    "lxml": {"documents"},
+    "markdown_it": {"documents"},
+    "striprtf": {"documents"},
     "pandas": {"schema", "tables", "estimators", "storage", "service", "web"},
     "numpy": {"schema", "tables", "estimators", "service"},
 }
