@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from server.documents import DocumentLimits, label_folders, read_documents
 from tests.conftest import ROOT
 from tests.documents.library import write_library
-from tests.documents.writers import pdf, word
+from tests.documents.writers import packed_pdf, pdf, word
 
 LIMITS = DocumentLimits()
 # Decoding one header of so many encoded words takes minutes.
@@ -165,6 +165,16 @@ HUGE = {"html": b"<b>a</b>" * 1_000_000, "md": b"**a** " * 100_000, "docx": huge
 def test_a_document_that_needs_too_much_memory_is_given_up(folder, kind):
     (folder / "cv" / f"huge.{kind}").write_bytes(HUGE[kind])
     assert reasons(folder, DocumentLimits(memory_mb=32)) == {f"cv/huge.{kind}": "needs too much memory to read"}
+
+
+@pytest.mark.parametrize("instruction", [b" " * 10, b"(hello) Tj "])
+def test_a_pdf_that_unpacks_without_end_harms_no_other(folder, instruction):
+    start = b"BT /F 12 Tf 10 10 Td (hello) Tj "
+    (folder / "cv" / "b.pdf").write_bytes(packed_pdf(start + instruction * 10_000_000 + b" ET"))
+    found = reasons(folder, DocumentLimits(memory_mb=64))
+    assert found == {"cv/b.pdf": "is damaged, or needs too much memory to read"}
+    (folder / "cv" / "b.pdf").write_bytes(packed_pdf(start + b" ET"))
+    assert read(folder).documents[1].text == "hello"
 
 
 def test_a_reader_that_is_killed_is_started_again_and_its_document_read(folder):

@@ -1,5 +1,6 @@
 """Real documents of every format, made by the libraries that people make them with."""
 
+import zlib
 from email.message import EmailMessage
 from html import escape
 from io import BytesIO
@@ -31,6 +32,20 @@ def scanned_pdf() -> bytes:
     canvas.showPage()
     canvas.save()
     return sink.getvalue()
+
+
+def packed_pdf(contents: bytes) -> bytes:
+    """A PDF of one page whose drawing instructions are these, compressed."""
+    packed = zlib.compress(contents)
+    parts = (
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(packed), packed),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    )
+    objects = b"".join(b"%d 0 obj%sendobj\n" % numbered for numbered in enumerate(parts, 1))
+    return b"%PDF-1.4\n" + objects + b"trailer<</Root 1 0 R/Size 6>>\n%%EOF"
 
 
 def word(*paragraphs: str, table: list[list[str]] | None = None, header: str = "", footer: str = "") -> bytes:
