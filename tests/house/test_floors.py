@@ -16,13 +16,14 @@ FLOORS = {
     "storage": 1,
     "jobs": 1,
     "tracking": 1,
+    "documents": 1,
     "service": 2,
     "web": 3,
     "app": 4,
     "cli": 5,
 }
 # HTTP asks services; it never reaches past them.
-SHUT = {"web": {"estimators", "storage", "jobs", "tracking"}}
+SHUT = {"web": {"estimators", "storage", "jobs", "tracking", "documents"}}
 HOMES = {
     "flask": {"web", "app", "cli"},
     "flask_restful": {"web"},
@@ -52,6 +53,11 @@ HOMES = {
     "orjson": {"tables", "web"},
     "openpyxl": {"tables"},
     "python_calamine": {"tables"},
+    "pypdfium2": {"documents"},
+    "docx": {"documents"},
+    "lxml": {"documents"},
+    "markdown_it": {"documents"},
+    "striprtf": {"documents"},
     "pandas": {"schema", "tables", "estimators", "storage", "service", "web"},
     "numpy": {"schema", "tables", "estimators", "service"},
 }

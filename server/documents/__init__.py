@@ -1,0 +1,14 @@
+"""A folder of documents → their texts, by label."""
+
+from server.documents.folder import documents_folder, label_folders
+from server.documents.reading import Document, DocumentLimits, Reading, Untreated, read_documents
+
+__all__ = [
+    "Document",
+    "DocumentLimits",
+    "Reading",
+    "Untreated",
+    "documents_folder",
+    "label_folders",
+    "read_documents",
+]
