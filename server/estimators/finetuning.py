@@ -42,7 +42,7 @@ class Arguments:
 
 def fine_tune(
     network: Network,
-    ids: Sequence[list[int]],
+    ids: Sequence[Sequence[int]],
     labels: Sequence[int] | Sequence[list[int | None]],
     arguments: Arguments,
     report: Report,
@@ -73,7 +73,7 @@ def fine_tune(
 
 
 def _train(
-    network: Network, ids: Sequence[list[int]], labels: Sequence[Any], arguments: Arguments, report: Report
+    network: Network, ids: Sequence[Sequence[int]], labels: Sequence[Any], arguments: Arguments, report: Report
 ) -> None:
     generator = np.random.default_rng(arguments.seed)
     steps = max(1, math.ceil(arguments.epochs * math.ceil(len(ids) / arguments.batch_size)))
@@ -82,7 +82,7 @@ def _train(
     losses: list[float] = []
     while len(losses) < steps:
         for batch in _shuffled(lengths, arguments.batch_size, generator)[: steps - len(losses)]:
-            losses.append(_step(network, [ids[i] for i in batch], [labels[i] for i in batch], optimizer))
+            losses.append(_step(network, [list(ids[i]) for i in batch], [labels[i] for i in batch], optimizer))
             schedule.step()
             if not math.isfinite(losses[-1]):
                 raise UntrainableRows(

@@ -1,7 +1,7 @@
 """A model file, or a folder in transformers' format → the estimator of the family that knows it."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ FAMILIES: tuple[type[Estimator], ...] = (TimeSeriesEstimator, DocumentEstimator,
 
 
 def load_estimator(
-    path: Path, vectorizer: Path | None = None, texts: bool = False, quantize: str | None = None
+    path: Path, vectorizer: Path | None = None, texts: bool = False, params: Mapping[str, Any] | None = None
 ) -> Estimator:
     """The estimator in the file or folder.
 
@@ -29,14 +29,14 @@ def load_estimator(
         path: the model file, or a transformer's folder.
         vectorizer: the file of the vectorizer that turns texts into the model's features.
         texts: whether it must be a classifier of texts.
-        quantize: how a transformer's weights are to be made smaller; see TextClass.
+        params: the parameters of its class, of which a transformer heeds those of predicting.
 
     Raises:
         FileNotFoundError: there is no model file.
         ModelUnreadable: a file does not hold what it should, or not so that it can be read here.
     """
     if path.is_dir():
-        return load_text_model(path, texts, quantize)
+        return load_text_model(path, texts, params)
     with reading(path, "unpickled"):
         model = joblib.load(path)
     with reading(path, "served"):
@@ -53,7 +53,7 @@ def load_estimator(
     )
 
 
-def load_text_model(path: Path, classifier: bool = False, quantize: str | None = None) -> Estimator:
+def load_text_model(path: Path, classifier: bool = False, params: Mapping[str, Any] | None = None) -> Estimator:
     """The estimator in a transformer's folder; its weights are read on first use.
 
     Raises:
@@ -64,7 +64,7 @@ def load_text_model(path: Path, classifier: bool = False, quantize: str | None =
         raise ModelUnreadable(f"{named(path)} tells numbers, not labels: its head has one output")
     for family in TEXT_FAMILIES.values():
         if family.holds(folder) and (family is SentimentEstimator or not classifier):
-            return family.of(folder, quantize)
+            return family.of(folder, params)
     wanted = "sequence classification" if classifier else "sequence or token classification"
     raise ModelUnreadable(f"{named(path)} has no head for {wanted}; train it first, and name it as params.model")
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,6 +30,8 @@ AUTO = {
 }
 # Texts that are tokenized together, and sorted by length, so that batches need little padding.
 AT_ONCE = 2048
+# The share of a window that the one before it has, too: a sentence that one cuts is whole in the other.
+OVERLAP = 1 / 8
 # What a batch holds at most, padding included: measured best on CPUs; a GPU needs more to be busy.
 TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 32_768}
 TEXTS_PER_BATCH = {"cpu": 64, "cuda": 512}
@@ -162,10 +165,40 @@ class Network:
         )
         return [Tokens(*both) for both in zip(found["input_ids"], found["offset_mapping"], strict=True)]
 
+    def windows(self, text: str) -> Iterator[list[int]]:
+        """The token ids of the whole text, in windows as long as the model takes, each overlapping the next.
+
+        A text that is not cut off has one window, the ids of `tokenized`.
+        """
+        # One part after another, as a tokenizer takes a hundred bytes for each character that it reads.
+        longest = CHARACTERS_PER_TOKEN * self.most_tokens
+        for start in range(0, max(1, len(text)), longest):
+            yield from self.tokenizer(
+                [text[start : start + longest]],
+                truncation=True,
+                max_length=self.most_tokens,
+                stride=int(OVERLAP * self.most_tokens),
+                return_overflowing_tokens=True,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+            )["input_ids"]
+
     def of_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Probabilities of each text's labels, shape (n_texts, n_labels), float64."""
         rows = [probabilities for _, probabilities in self._forwarded(texts)]
         return np.vstack(rows) if rows else np.empty((0, self.model.config.num_labels))
+
+    def of_documents(self, texts: Sequence[str]) -> np.ndarray:
+        """As `of_texts`, but of all of each text: the mean over its windows, weighted by their numbers of tokens."""
+        means = np.zeros((len(texts), self.model.config.num_labels))
+        tokens = np.zeros(len(texts))
+        windows = ((row, ids) for row, text in enumerate(texts) for ids in self.windows(text))
+        while some := list(islice(windows, AT_ONCE)):
+            for (row, ids), probabilities in zip(some, self._answers([ids for _, ids in some]), strict=True):
+                # A running mean: that of one window is the window's own, to the last bit.
+                tokens[row] += len(ids)
+                means[row] += (probabilities - means[row]) * (len(ids) / tokens[row])
+        return means
 
     def of_tokens(self, texts: Sequence[str]) -> Iterator[tuple[Tokens, np.ndarray]]:
         """For each text its tokens and the probabilities of their labels, shape (n_tokens, n_labels), float64."""
@@ -174,11 +207,15 @@ class Network:
     def _forwarded(self, texts: Sequence[str]) -> Iterator[tuple[Tokens, np.ndarray]]:
         for start in range(0, len(texts), AT_ONCE):
             tokens = self.tokenized(texts[start : start + AT_ONCE])
-            answers: list[Any] = [None] * len(tokens)
-            for batch in batches([len(one.ids) for one in tokens], self.device, self._pads()):
-                for index, answer in zip(batch, self._probabilities([tokens[i].ids for i in batch]), strict=True):
-                    answers[index] = answer
-            yield from zip(tokens, answers, strict=True)
+            yield from zip(tokens, self._answers([one.ids for one in tokens]), strict=True)
+
+    def _answers(self, ids: list[list[int]]) -> list[np.ndarray]:
+        """The probabilities for each of the token ids, which are forwarded in batches of like lengths."""
+        answers: list[Any] = [None] * len(ids)
+        for batch in batches([len(one) for one in ids], self.device, self._pads()):
+            for index, answer in zip(batch, self._probabilities([ids[i] for i in batch]), strict=True):
+                answers[index] = answer
+        return answers
 
     def _probabilities(self, ids: list[list[int]]) -> list[np.ndarray]:
         probabilities = self._turns.submit(self._forward, self.padded(ids)).result()

@@ -1,26 +1,57 @@
 """SentimentAnalysis: which of several labels a text has."""
 
 import copy
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils._param_validation import StrOptions
 
 from server.errors import BadRequest, UntrainableRows
 from server.estimators.base import Report, ignore
 from server.estimators.text_class import TextClass
 from server.estimators.text_folder import Head, TextFolder
 
+if TYPE_CHECKING:
+    from server.estimators.network import Network
+
 MOST_LABELS = 1000
+# What is learned from of one text at most, evenly spread over it: a book must not drown the letters beside it.
+MOST_WINDOWS = 32
 
 
 class SentimentAnalysis(ClassifierMixin, TextClass):
-    """A transformer that classifies texts; `classes_` are the labels in the order of the network's outputs."""
+    """A transformer that classifies texts; `classes_` are the labels in the order of the network's outputs.
+
+    A text longer than the model takes is cut off there, or, if `long_texts` is "windows", read in windows that overlap:
+    its probabilities are the mean of theirs, weighted by their numbers of tokens, and a training learns from each of
+    them, of MOST_WINDOWS at most.
+    """
 
     head = Head.SEQUENCE
     target_col = "label"
+    predicting = ("quantize", "long_texts")
+    _parameter_constraints = TextClass._parameter_constraints | {"long_texts": [StrOptions({"truncate", "windows"})]}
+
+    # scikit-learn finds the parameters of a class in its own signature.
+    def __init__(
+        self,
+        model: str | None = None,
+        quantize: str | None = None,
+        num_train_epochs: float = 1,
+        per_device_train_batch_size: int = 16,
+        learning_rate: float | None = None,
+        weight_decay: float = 0.01,
+        seed: int = 42,
+        long_texts: str = "truncate",
+    ) -> None:
+        super().__init__(
+            model, quantize, num_train_epochs, per_device_train_batch_size, learning_rate, weight_decay, seed
+        )
+        self.long_texts = long_texts
 
     def _learned(self, folder: TextFolder) -> None:
         super()._learned(folder)
@@ -46,12 +77,20 @@ class SentimentAnalysis(ClassifierMixin, TextClass):
         network = self._base(labels)
         ordered = [network.model.config.id2label[index] for index in range(len(known))]
         numbers = {known[label]: index for index, label in enumerate(ordered)}
-        ids = [tokens.ids for tokens in network.tokenized(list(texts))]
-        self._fine_tune(network, ids, [numbers[value] for value in target.tolist()], report)
+        examples = self._examples(network, texts)
+        learned = [numbers[value] for value, own in zip(target.tolist(), examples, strict=True) for _ in own]
+        self._fine_tune(network, [ids for own in examples for ids in own], learned, report)
         self.classes_ = _array([known[label] for label in ordered])
         # transformers keeps labels as text; here 0 is answered as 0.
         network.model.config.label_values = self.classes_.tolist()
         return self
+
+    def _examples(self, network: "Network", texts: Sequence[str]) -> list[list[Sequence[int]]]:
+        """The token ids to learn from of each text: one list of them, or one of each window."""
+        if self.long_texts == "windows":
+            # Lists take nine times the memory, and a training holds them all.
+            return [_spread([array("i", ids) for ids in network.windows(text)]) for text in texts]
+        return [[tokens.ids] for tokens in network.tokenized(list(texts))]
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """The most likely label of each text, shape (n_texts,)."""
@@ -62,7 +101,8 @@ class SentimentAnalysis(ClassifierMixin, TextClass):
         return self._of_texts(tuple(texts))
 
     def _of_texts(self, texts: tuple[str, ...]) -> np.ndarray:
-        return self.network.of_texts(texts)
+        network = self.network
+        return network.of_documents(texts) if self.long_texts == "windows" else network.of_texts(texts)
 
     def remembering(self) -> Self:
         """A twin with the same weights that remembers the probabilities of the texts it was asked about last."""
@@ -82,6 +122,13 @@ class SentimentAnalysis(ClassifierMixin, TextClass):
             if label not in known:
                 listing = ", ".join(map(repr, self.classes_.tolist()[:20]))
                 raise BadRequest(f"row {row + 1}: the model does not know the label {label!r}; it knows {listing}")
+
+
+def _spread(windows: list[Sequence[int]]) -> list[Sequence[int]]:
+    """Of more than MOST_WINDOWS so many, the first and the last among them."""
+    if len(windows) <= MOST_WINDOWS:
+        return windows
+    return [windows[place] for place in np.linspace(0, len(windows) - 1, MOST_WINDOWS).round().astype(int)]
 
 
 def _array(values: Sequence[Any]) -> np.ndarray:

@@ -1,10 +1,10 @@
 """What all text models have in common: scikit-learn's form around a transformer, which is loaded on first use."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -39,6 +39,8 @@ class TextClass(BaseEstimator):
 
     head: ClassVar[Head]
     target_col: ClassVar[str]
+    # What a trained model still heeds: parameters of its predictions, not only of its training.
+    predicting: ClassVar[tuple[str, ...]] = ("quantize",)
     _parameter_constraints = {
         "model": [str, None],
         "quantize": [StrOptions({"int8"}), None],
@@ -84,9 +86,10 @@ class TextClass(BaseEstimator):
                 raise ValueError(f"the parameter {name!r} of {type(self).__name__} must be a number, not {value!r}")
 
     @classmethod
-    def from_folder(cls, folder: TextFolder, quantize: str | None = None) -> Self:
-        """The trained model in a folder; its weights are read on first use."""
-        found = cls(str(folder.path), quantize)
+    def from_folder(cls, folder: TextFolder, params: Mapping[str, Any] | None = None) -> Self:
+        """The trained model in a folder, heeding those of `params` that are for predictions; weights are read later."""
+        heeded = {name: value for name, value in (params or {}).items() if name in cls.predicting}
+        found = cls(str(folder.path), **heeded)
         found._folder = folder
         found._learned(folder)
         return found
@@ -140,7 +143,7 @@ class TextClass(BaseEstimator):
     def _fine_tune(
         self,
         network: "Network",
-        ids: Sequence[list[int]],
+        ids: Sequence[Sequence[int]],
         labels: Sequence[int] | Sequence[list[int | None]],
         report: Report,
     ) -> None:

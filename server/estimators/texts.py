@@ -38,8 +38,8 @@ class TextEstimator(Estimator):
         return isinstance(model, TextFolder) and model.head is cls.text_class.head
 
     @classmethod
-    def of(cls, model: Any, quantize: str | None = None) -> Self:
-        return cls(cls.text_class.from_folder(model, quantize))
+    def of(cls, model: Any, params: Mapping[str, Any] | None = None) -> Self:
+        return cls(cls.text_class.from_folder(model, params))
 
     @classmethod
     def from_texts(cls, params: Mapping[str, Any]) -> Self:

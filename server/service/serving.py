@@ -3,7 +3,7 @@
 import logging
 import platform
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
@@ -117,7 +117,7 @@ class Brought:
     folder: Path = Path()
     only_texts: bool = False
     head: Head | None = None
-    quantize: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ModelCache:
@@ -225,9 +225,9 @@ class ModelCache:
         facts = self._store.facts() or {}
         written_by = facts.get("versions", {})
         path, brought = self._store.location(), self._brought
-        quantize = facts["params"].get("quantize") if facts else brought.quantize
+        params = facts["params"] if facts else brought.params
         try:
-            estimator = load_estimator(path, self._store.vectorizer, brought.only_texts, quantize)
+            estimator = load_estimator(path, self._store.vectorizer, brought.only_texts, params)
             with reading(path, "served"):
                 schema = Schema.from_dict(facts["schema"]) if facts else estimator.schema(brought.target)
         except ModelUnreadable as error:
@@ -251,7 +251,7 @@ class ModelCache:
         folder = self._pretrained.folder()
         if folder.head is not self._brought.head:
             return None
-        estimator = load_text_model(folder.path, self._brought.only_texts, self._brought.quantize)
+        estimator = load_text_model(folder.path, self._brought.only_texts, self._brought.params)
         served = self._served(estimator, estimator.schema(self._brought.target), signature)
         return replace(served, pretrained=self._called())
 

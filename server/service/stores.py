@@ -33,7 +33,7 @@ def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCac
         folder=config.folder,
         only_texts=only_texts,
         head=text_class.head if text_class else None,
-        quantize=model.params.get("quantize") if text_class else None,
+        params=model.params if text_class else {},
     )
     if text_class is None or model.path:
         return ModelCache(store.model, brought)

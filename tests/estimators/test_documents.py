@@ -58,6 +58,14 @@ def test_any_text_has_a_class(text):
     assert fitted().predict(pd.DataFrame({"text": [text]})).tolist()[0] in (0, 1)
 
 
+def test_a_document_is_read_whole():
+    filling = "some words of no meaning " * 40_000
+    documents = pd.DataFrame({"text": [filling + word for word in ("fine", "dull", "fine", "dull")]})
+    estimator = DocumentEstimator.from_texts(MultinomialNB, {"alpha": 1e-10}, {})
+    estimator.fit(documents, np.array([1, 0, 1, 0]))
+    assert estimator.predict(documents).tolist() == [1, 0, 1, 0]
+
+
 def test_texts_without_words_cannot_be_learned_from():
     estimator = DocumentEstimator.from_texts(MultinomialNB, {}, {})
     with pytest.raises(UntrainableRows, match="empty vocabulary"):

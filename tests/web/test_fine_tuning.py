@@ -170,6 +170,7 @@ OUT_OF_RANGE = {
     "weight_decay": ["-0.1", "nan", "inf", "some", "1.5"],
     "seed": ["-1", "1.5", "nan", "chance", "4294967296"],
     "quantize": ["int4", "8", "true"],
+    "long_texts": ["window", "whole", "1", "true", "None"],
 }
 
 
@@ -407,3 +408,34 @@ def test_int8_answers_nearly_the_same(make):
     assert small != plain
     for row, expected in zip(small, plain, strict=True):
         assert row == pytest.approx(expected, abs=0.1)
+
+
+# The tiny models take 128 tokens.
+LONG = ["the movie was " * 60 + word for word in ("great", "boring")]
+
+
+def test_a_model_trained_on_windows_reads_long_texts_whole(make):
+    options = {"params": {"long_texts": "windows"}}
+    client = make(options=options)
+    assert client.post(TRAIN, json=reviews()).json == {"roc_auc": 1.0}
+    found = answers(client, LONG, _output="proba")
+    assert abs(found[0]["POSITIVE"] - found[1]["POSITIVE"]) > 0.01
+    # The serving model goes on reading as it was trained, whatever the next one will do.
+    assert client.put(f"{URL}?long_texts=truncate").json["params"]["long_texts"] == "truncate"
+    assert answers(client, LONG, _output="proba") == found
+    assert answers(make(options=options), LONG, _output="proba") == found
+    assert client.post(TRAIN, json=reviews()).json == {"roc_auc": 1.0}
+    cut_off = answers(client, LONG, _output="proba")
+    assert cut_off[0] == pytest.approx(cut_off[1], abs=1e-6)
+
+
+def test_pretrained_weights_read_long_texts_as_the_configuration_says(make):
+    beginning = answers(make("sentiment"), LONG, _output="proba")
+    assert beginning[0] == pytest.approx(beginning[1], abs=1e-6)
+    whole = answers(make("sentiment", options={"params": {"long_texts": "windows"}}), LONG, _output="proba")
+    assert abs(whole[0]["POSITIVE"] - whole[1]["POSITIVE"]) > 1e-4
+
+
+def test_entities_are_found_in_the_beginning_only(make):
+    client = make("ner", options={"class": "NER"})
+    assert_problem(client.put(f"{URL}?long_texts=windows"), 400, "NER has no parameter 'long_texts'")
