@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ from server.tracking.mlflow_store import MlflowStore
 logger = logging.getLogger(__name__)
 ENDPOINT, TASK, SERVER = "restimator.endpoint", "restimator.task", "restimator.server"
 DIED = "the training process ended without an answer: it was killed, or memory ran out"
-MODEL = "model"
+MODEL, PICTURES = "model", "pictures"
 # Seconds until a process that does not mind a polite signal is killed, and until its end is no longer waited for.
 POLITE, PATIENCE = 2.0, 20.0
 
@@ -145,9 +146,41 @@ class RunBook:
         conditions += [f"attributes.status = '{status}'"] if status is not None else []
         return self._store.runs(ids, " AND ".join(conditions), limit, page)
 
-    def history(self, run: str, metric: str) -> list[tuple[int, float]]:
-        """Steps and values of one of the run's metrics."""
-        return self._store.metric_history(run, metric)
+    def previous(self, run: Run) -> Run | None:
+        """The run before this one in its experiment that finished."""
+        conditions = f"attributes.status = '{Status.FINISHED}' AND attributes.start_time < {run.start_time}"
+        found, _ = self._store.runs([run.experiment_id], conditions, 1)
+        return found[0] if found else None
+
+    def history(self, run_id: str, metric: str) -> list[tuple[int, float]]:
+        """Steps and values of one of the run's metrics, by step.
+
+        Raises:
+            NoSuchRun: there is none.
+        """
+        return sorted(self._store.metric_history(self.run(run_id).id, metric))
+
+    def pictures(self, run_id: str) -> list[str]:
+        """The names of the run's pictures; none before they are drawn.
+
+        Raises:
+            NoSuchRun: there is none.
+        """
+        paths = map(Path, self._store.artifacts(self.run(run_id).id, PICTURES))
+        return sorted(path.stem for path in paths if path.suffix == ".svg")
+
+    def picture(self, run_id: str, name: str) -> bytes:
+        """One of the run's pictures, as an SVG document.
+
+        Raises:
+            NoSuchRun: there is no such run, or it has no such picture yet.
+        """
+        names = self.pictures(run_id)
+        if name not in names:
+            known = f"; it has {', '.join(names)}" if names else " yet"
+            raise NoSuchRun(f"run {run_id} has no picture {name!r}{known}")
+        with tempfile.TemporaryDirectory() as folder:
+            return self._store.fetch_artifact(run_id, f"{PICTURES}/{name}.svg", Path(folder)).read_bytes()
 
     def fetch_model(self, run: str, folder: Path) -> Path:
         """A copy of the run's model, in this folder: the file, or the folder of a text model.

@@ -18,6 +18,7 @@ from server.service.fitting import PREDICTING, Fitted, fit
 from server.service.pictures import MOST_ROWS, MOST_TEXTS, sample
 from server.service.preparation import Prepared
 from server.service.recipe import Recipe
+from server.service.run_book import PICTURES
 from server.service.run_log import RunLog
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class RunDetails:
                     (Path(folder) / f"{name}.svg").write_bytes(draw(remembering, name, features, values, "usual"))
                 except BadRequest as error:
                     logger.info("run %s has no picture %s: %s", self.log.run, name, error.detail)
-            self.log.artifact("pictures", Path(folder))
+            self.log.artifact(PICTURES, Path(folder))
 
 
 def held_out_score(prepared: Prepared, recipe: Recipe, allowed: tuple[str, ...], fitted: Fitted) -> float | None:

@@ -86,4 +86,9 @@ def register_routes(app: Flask, endpoints: Mapping[str, Endpoint], runs: Runs, s
     free = [path for path in dict.fromkeys((base or "/", "/")) if path not in claimed]
     if free:
         api.add_resource(Index, *free, resource_class_kwargs={"endpoints": endpoints}, strict_slashes=False)
-    app.context_processor(lambda: {"index": request.script_root + free[0] if free else None})
+    app.context_processor(
+        lambda: {
+            "index": request.script_root + free[0] if free else None,
+            "runs_url": f"{request.script_root}{base}{PATH}",
+        }
+    )
