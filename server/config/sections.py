@@ -239,11 +239,5 @@ class TextHandlerEndpoint(EndpointSection):
         return model.class_ or (None if model.vectorizer else "MultinomialNB")
 
 
-EndpointEntry = Annotated[MLHandlerEndpoint | TextHandlerEndpoint, Field(discriminator="handler")]
-
-
-class ConfigFile(Section):
-    """config.yaml as a whole."""
-
-    server: ServerSection = Field(default=ServerSection(), description="Settings of the server as a whole.")
-    url: dict[str, EndpointEntry] = Field(min_length=1, description="The endpoints by name.")
+# An endpoint that is one model.
+ModelEntry = MLHandlerEndpoint | TextHandlerEndpoint

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from server.config import EndpointEntry, without_secrets
+from server.config import ModelEntry, without_secrets
 from server.errors import FirstTrainingFailed, ModelUnreadable, NotReady, ServerError, WeightsMissing
 from server.estimators.catalogue import TEXT_CLASSES
 from server.service.serving import ModelCache, ServedModel
@@ -22,7 +22,7 @@ class Readiness:
     def __init__(
         self,
         name: str,
-        entry: EndpointEntry,
+        entry: ModelEntry,
         store: EndpointStore,
         models: ModelCache,
         train: Callable[[bool], None],

@@ -112,9 +112,12 @@ class RunBook:
         run = self.run(run_id)
         task = run.tags.get(TASK, "")
         if not run.has_ended and self._active.exists(task):
-            self._active.cancel(task)
+            tasks = [task, *self._beside(task)]
+            for one in tasks:
+                self._active.cancel(one)
             self._stop(task)
-            self.settle(task)
+            for one in tasks:
+                self.settle(one)
             ended = self.run(run_id)
             if ended.status is Status.KILLED:
                 return ended
@@ -137,8 +140,7 @@ class RunBook:
         self, endpoint: str | None = None, status: Status | None = None, limit: int = 100, page: str | None = None
     ) -> tuple[list[Run], str | None]:
         """The runs of one or of all endpoints, newest first, and the token of the next page."""
-        for task in self._active.tasks():
-            self.settle(task)
+        self._settle_all()
         names = [endpoint] if endpoint is not None else list(self._config.url)
         ids = [one.id for one in self._store.experiments() if one.tags.get(ENDPOINT) in names]
         conditions = [f"tags.`{ENDPOINT}` = {_quoted(endpoint)}"] if endpoint is not None else []
@@ -177,6 +179,10 @@ class RunBook:
                 return Status.FINISHED, None
         return (Status.KILLED, None) if self._active.is_cancelled(task) else (Status.FAILED, DIED)
 
+    def _settle_all(self) -> None:
+        for task in self._active.tasks():
+            self.settle(task)
+
     def _settle_of(self, run: Run) -> None:
         """End the run if it is one of this models_dir and nobody works on it; its task may be forgotten already."""
         task = run.tags.get(TASK, "")
@@ -192,6 +198,13 @@ class RunBook:
         if endpoint in self._config.url:
             open_store(self._config, endpoint).forget_published(run)
         self._active.forget(task)
+
+    def _beside(self, task: str) -> list[str]:
+        """Other runs that the same process works on."""
+        facts = self._active.facts(task)
+        process = facts.get("pid"), facts.get("host")
+        others = ((one, self._active.facts(one)) for one in self._active.tasks() if one != task and process[0])
+        return [one for one, other in others if (other.get("pid"), other.get("host")) == process]
 
     def _stop(self, task: str) -> None:
         """End the processes that work on the task; one on another machine ends itself when it sees the mark."""

@@ -7,7 +7,9 @@ from typing import Any
 
 from server.config import Config
 from server.errors import BadRequest, NotReady, did_you_mean
-from server.service.run_book import ENDPOINT, RunBook, active_runs
+from server.service.classifier_training import DOCUMENTS, TREATED, UNTREATED
+from server.service.experiment_book import ExperimentBook
+from server.service.run_book import ENDPOINT, active_runs
 from server.service.run_log import OPTION, VERSIONS, value_of
 from server.service.stores import open_store
 from server.storage.endpoint_store import EndpointStore
@@ -22,7 +24,7 @@ OWN_PARAMS = ("class", "rows", "data_version")
 class Runs:
     """The runs of the server's endpoints."""
 
-    def __init__(self, config: Config, book: RunBook) -> None:
+    def __init__(self, config: Config, book: ExperimentBook) -> None:
         self._config = config
         self._book = book
 
@@ -53,7 +55,20 @@ class Runs:
             NoSuchRun: there is none.
         """
         run = self._book.run(run_id)
-        return self._shown(run, self._serving(run.tags[ENDPOINT]))
+        shown = self._shown(run, self._serving(run.tags[ENDPOINT]))
+        if run.tags[ENDPOINT] in self._config.classifiers:
+            shown |= self._documents(run)
+        return shown
+
+    def _documents(self, run: Run) -> dict[str, Any]:
+        """How many documents were read, and which were not and why."""
+        untreated = run.metrics.get(UNTREATED, 0)
+        told = self._book.document(run.id, DOCUMENTS) if untreated else None
+        return {
+            TREATED: int(run.metrics.get(TREATED, 0)),
+            UNTREATED: int(untreated),
+            "list_id_not_treated": (told or {}).get("not_treated", []),
+        }
 
     def losses(self, run_id: str) -> list[tuple[int, float]]:
         """Step and loss of a text model's training."""
@@ -123,6 +138,23 @@ class Runs:
         if told is None or told["run"] != run.id or told["step"] is None:
             return None
         return {name: told[name] for name in ("step", "of", "loss")}
+
+
+def run_info(run: Run) -> dict[str, Any]:
+    """The run as MLflow's clients show it: its info, and its data."""
+    info = {
+        "artifact_uri": run.artifact_uri,
+        "end_time": run.end_time,
+        "experiment_id": run.experiment_id,
+        "lifecycle_stage": run.lifecycle_stage,
+        "run_id": run.id,
+        "run_name": run.name,
+        "run_uuid": run.id,
+        "start_time": run.start_time,
+        "status": run.status.value,
+        "user_id": run.tags.get("mlflow.user", run.user),
+    }
+    return {"info": info, "data": {"metrics": run.metrics, "params": run.params, "tags": run.tags}}
 
 
 def _moment(milliseconds: int | None) -> str | None:

@@ -96,7 +96,7 @@ class MlflowStore:
         """Keep a copy of the file, or of all in the folder, among the run's artifacts."""
         with self._client() as client:
             log = client.log_artifacts if path.is_dir() else client.log_artifact
-            log(run_id, str(path), folder)
+            log(run_id, str(path), folder or None)
 
     def artifacts(self, run_id: str, folder: str | None = None) -> list[str]:
         """The paths of the run's artifacts in this folder."""
