@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from server.config import Config
-from server.errors import NoSuchRun, RunConflict, ServerError
+from server.errors import NoSuchRun, RunConflict, ServerError, TrackingUnavailable
 from server.service.stores import open_store
 from server.storage.active_runs import ActiveRuns
 from server.tracking import Experiment, Run, Status
@@ -23,6 +23,8 @@ DIED = "the training process ended without an answer: it was killed, or memory r
 MODEL = "model"
 # Seconds until a process that does not mind a polite signal is killed, and until its end is no longer waited for.
 POLITE, PATIENCE = 2.0, 20.0
+# Seconds until a store that could not be reached is asked again for what nobody waits for.
+PAUSE = 30.0
 
 
 def active_runs(config: Config) -> ActiveRuns:
@@ -39,15 +41,19 @@ class RunBook:
     def __init__(self, config: Config) -> None:
         self._config = config
         models = Path(config.server.models_dir)
+        self._next_tick = 0.0
         self._active = active_runs(config)
         self._store = MlflowStore(config.server.tracking_uri, models / "mlruns", models / ".runs" / "store")
 
     def tick(self) -> bool:
         """End the runs that nobody works on any more; whether there are others."""
-        tasks = self._active.tasks()
-        for task in tasks:
-            self.settle(task)
-        return any(self._active.is_held(task) for task in tasks)
+        if time.monotonic() >= self._next_tick:
+            try:
+                self._settle_all()
+            except TrackingUnavailable:
+                # Told in the log already; not once a second.
+                self._next_tick = time.monotonic() + PAUSE
+        return any(self._active.is_held(task) for task in self._active.tasks())
 
     def open(self, task: str, endpoint: str, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         """Begin a run of the task, whose lock is held; its id."""
@@ -141,8 +147,9 @@ class RunBook:
     ) -> tuple[list[Run], str | None]:
         """The runs of one or of all endpoints, newest first, and the token of the next page."""
         self._settle_all()
-        names = [endpoint] if endpoint is not None else list(self._config.url)
-        ids = [one.id for one in self._store.experiments() if one.tags.get(ENDPOINT) in names]
+        known = ((one.id, one.tags.get(ENDPOINT)) for one in self._store.experiments())
+        # A name may have been somebody else's experiment before it became an endpoint's.
+        ids = [number for number, owner in known if owner and (endpoint is not None or owner in self._config.url)]
         conditions = [f"tags.`{ENDPOINT}` = {_quoted(endpoint)}"] if endpoint is not None else []
         conditions += [f"attributes.status = '{status}'"] if status is not None else []
         return self._store.runs(ids, " AND ".join(conditions), limit, page)

@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+RUN_ID = re.compile(r"[\w-]{1,256}")
 REMOTE = ("http", "https", "databricks", "databricks-uc", "uc")
 
 
@@ -123,6 +124,8 @@ class MlflowStore:
         Raises:
             NoSuchRun: there is none of this id.
         """
+        if not RUN_ID.fullmatch(run_id):
+            raise NoSuchRun(f"there is no run {run_id!r}")
         with self._client() as client:
             return run_of(client.get_run(run_id))
 
