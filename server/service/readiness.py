@@ -85,8 +85,8 @@ class Readiness:
         if self.wants_first_training():
             if start and not self._store.training.is_held():
                 self.start()
-            state = f"could not begin: {self._obstacle}" if self._obstacle else "is running"
-            raise NotReady(f"{self._name}: the first training {state}; ask again soon", retry_after=RETRY_AFTER)
+            how = f"could not begin: {self._obstacle}" if self._obstacle else "is running"
+            raise NotReady(f"{self._name}: the first training {how}; ask again soon", retry_after=RETRY_AFTER)
 
     def _current(self, fetch: bool) -> ServedModel | None:
         """The serving model, if it is all there; weights that are not are fetched, unless `fetch` is false.
