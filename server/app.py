@@ -11,9 +11,10 @@ from threadpoolctl import threadpool_limits
 from server.config import Config
 from server.errors import ConfigError, ModelUnreadable, Problem, ServerError, TemplateFailed
 from server.jobs import ProcessRunner, Runner
-from server.service.checks import model_problems, transform_problems
+from server.service.checks import classifier_problems, model_problems, transform_problems
+from server.service.classifier import DocumentClassifier
 from server.service.endpoint import Endpoint
-from server.service.run_book import RunBook
+from server.service.experiment_book import ExperimentBook
 from server.service.runs import Runs
 from server.service.text import TextEndpoint
 from server.web.request_data import StrictRequest
@@ -33,11 +34,12 @@ class Application:
     def __init__(self, config: Config, runner: Runner) -> None:
         self.config = config
         self.runner = runner
-        self.book: RunBook = runner.keep(RunBook, config)
+        self.book: ExperimentBook = runner.keep(ExperimentBook, config)
         self.runs = Runs(config, self.book)
         self.endpoints = {
-            name: HANDLERS[entry.handler](name, config, runner, self.book) for name, entry in config.url.items()
+            name: HANDLERS[entry.handler](name, config, runner, self.book) for name, entry in config.models.items()
         }
+        self.classifiers = {name: DocumentClassifier(name, config, runner, self.book) for name in config.classifiers}
         self._starting = threading.Lock()
         self._started = False
 
@@ -68,7 +70,8 @@ class Application:
         # Requests are parallel already; BLAS threads beside them only wait for one another.
         threadpool_limits(limits=1, user_api="blas")
         self.runs.settle_soon()
-        for endpoint in self.endpoints.values():
+        served: list[Endpoint | DocumentClassifier] = [*self.endpoints.values(), *self.classifiers.values()]
+        for endpoint in served:
             try:
                 endpoint.prepare()
             except (ServerError, OSError) as error:
@@ -101,14 +104,14 @@ def create_app(config: Config, runner: Runner | None = None) -> Flask:
     application.load_models()
     app.extensions["restimator"] = application
     app.before_request(application.start)
-    register_routes(app, application.endpoints, application.runs, config.server)
+    register_routes(app, application.endpoints, application.classifiers, application.runs, config.server)
     return app
 
 
 def template_problems(config: Config) -> list[Problem]:
     """Templates that are missing or cannot be parsed, with their YAML paths."""
     problems = []
-    for name, entry in config.url.items():
+    for name, entry in config.models.items():
         if entry.kwargs.template:
             try:
                 check_template(Path(entry.kwargs.template))
@@ -128,7 +131,7 @@ def _log_to_stderr() -> None:
 
 
 def _check(config: Config) -> None:
-    problems = model_problems(config) + transform_problems(config)
+    problems = model_problems(config) + classifier_problems(config) + transform_problems(config)
     problems += [
         Problem(f"url.{name}.pattern", f"{entry.pattern} belongs to the server itself; choose another path")
         for name, entry in config.url.items()

@@ -1,12 +1,13 @@
 """The configuration: one YAML file, parsed once into frozen models."""
 
+from server.config.classifier import ClassifierHandlerEndpoint, ClassifierModelOptions
+from server.config.config_file import ConfigFile
 from server.config.database_url import database_file, without_secrets
 from server.config.loading import Config, load_config
 from server.config.sections import (
-    ConfigFile,
     DataSource,
-    EndpointEntry,
     Limits,
+    ModelEntry,
     ServerSection,
     TextHandlerEndpoint,
     TextModelOptions,
@@ -14,11 +15,13 @@ from server.config.sections import (
 )
 
 __all__ = [
+    "ClassifierHandlerEndpoint",
+    "ClassifierModelOptions",
     "Config",
     "ConfigFile",
     "DataSource",
-    "EndpointEntry",
     "Limits",
+    "ModelEntry",
     "ServerSection",
     "TextHandlerEndpoint",
     "TextModelOptions",

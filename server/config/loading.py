@@ -10,15 +10,17 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from server.config.database_url import absolute_url
+from server.config.classifier import ClassifierHandlerEndpoint
+from server.config.config_file import ConfigFile, EndpointEntry
 from server.config.mistakes import problems_of
-from server.config.sections import TASKS, ConfigFile, EndpointEntry, ServerSection
+from server.config.paths import absolute, endpoint_paths, server_paths
+from server.config.sections import ModelEntry, ServerSection
 from server.config.variables import expand, merged, settings_from
 from server.errors import ConfigError, Problem, did_you_mean
 
 DEFAULT = Path(__file__).parents[2] / "config.yaml"
-HANDLERS = ("MLHandler", "TextHandler")
-LATER_HANDLERS = ("ClassifierHandler", "RegistryHandler")
+HANDLERS = ("MLHandler", "TextHandler", "ClassifierHandler")
+LATER_HANDLERS = ("RegistryHandler",)
 # Arguments of Gramex's base handlers that have no meaning here.
 IGNORED_KWARGS = frozenset(
     {
@@ -40,6 +42,16 @@ class Config:
     url: dict[str, EndpointEntry]
     folder: Path
     warnings: tuple[str, ...] = ()
+
+    @property
+    def models(self) -> dict[str, ModelEntry]:
+        """The endpoints that are one model each."""
+        return {name: entry for name, entry in self.url.items() if not isinstance(entry, ClassifierHandlerEndpoint)}
+
+    @property
+    def classifiers(self) -> dict[str, ClassifierHandlerEndpoint]:
+        """The classifiers of documents, each with many experiments."""
+        return {name: entry for name, entry in self.url.items() if isinstance(entry, ClassifierHandlerEndpoint)}
 
     def state_folder(self, name: str) -> Path:
         """Where the endpoint of this name keeps its state: its config_dir."""
@@ -68,9 +80,10 @@ def load_config(path: str | Path | None = None, environment: Mapping[str, str] |
     _check_shape(expanded, problems)
     _drop_foreign_keys(expanded["url"], problems, warnings)
     parsed = _parsed(expanded, problems)
+    server = server_paths(parsed.server, file.parent)
     config = Config(
-        server=_server_paths(parsed.server, file.parent),
-        url={name: _endpoint_paths(entry, file.parent) for name, entry in parsed.url.items()},
+        server=server,
+        url={name: endpoint_paths(entry, server, file.parent) for name, entry in parsed.url.items()},
         folder=file.parent,
         warnings=tuple(warnings),
     )
@@ -135,7 +148,7 @@ def _expanded(
     data_dir = str(server.get("data_dir") or "data")
     variables |= {
         "YAMLURL": str(server.get("base_url") or "").strip("/"),
-        "GRAMEXDATA": _absolute(data_dir, folder),
+        "GRAMEXDATA": absolute(data_dir, folder),
     }
     return {**expand({k: v for k, v in raw.items() if k != "server"}, variables, "", problems), "server": server}
 
@@ -212,48 +225,6 @@ def _parsed(raw: dict[str, Any], problems: list[Problem]) -> ConfigFile:
 def _config_error(problems: list[Problem]) -> ConfigError:
     listing = "\n".join(f"  {problem.pointer}: {problem.detail}" for problem in problems)
     return ConfigError(f"the configuration has {len(problems)} mistake(s):\n{listing}", problems)
-
-
-def _absolute(path: str, folder: Path) -> str:
-    return str((folder / Path(path).expanduser()).absolute())
-
-
-def _server_paths(server: ServerSection, folder: Path) -> ServerSection:
-    models = _absolute(server.models_dir, folder)
-    urls = {"tracking_uri": f"sqlite:///{models}/mlflow.db", "database": f"sqlite:///{models}/server.db"}
-    # What is kept in models_dir by default moves with it.
-    urls |= {
-        name: getattr(server, name).replace("$YAMLPATH", str(folder)) for name in urls.keys() & server.model_fields_set
-    }
-    return server.model_copy(update={"models_dir": models, "data_dir": _absolute(server.data_dir, folder), **urls})
-
-
-def _endpoint_paths(entry: EndpointEntry, folder: Path) -> EndpointEntry:
-    kwargs = entry.kwargs
-    changes: dict[str, Any] = {}
-    if kwargs.config_dir:
-        changes["config_dir"] = _absolute(kwargs.config_dir, folder)
-    if kwargs.template:
-        changes["template"] = _absolute(kwargs.template, folder)
-    files = {name: getattr(kwargs.model, name, None) for name in ("path", "vectorizer")}
-    paths = {name: _absolute(path, folder) for name, path in files.items() if path}
-    changes["model"] = kwargs.model.model_copy(update={**paths, **_pretrained(entry, folder)})
-    if kwargs.data and kwargs.data.url:
-        absolute = absolute_url if kwargs.data.is_database else _absolute
-        changes["data"] = kwargs.data.model_copy(update={"url": absolute(kwargs.data.url, folder)})
-    return entry.model_copy(update={"kwargs": kwargs.model_copy(update=changes)})
-
-
-def _pretrained(entry: EndpointEntry, folder: Path) -> dict[str, Any]:
-    """The parameters of a text model, with the folder of its pretrained weights as an absolute path."""
-    params = entry.kwargs.model.params
-    name = params.get("model")
-    if entry.model_class not in TASKS.values() or not isinstance(name, str):
-        return {}
-    # org/name may be a folder beside the configuration, or else a model of the hub.
-    if name.startswith((".", "/", "~")) or (folder / name).is_dir():
-        return {"params": {**params, "model": _absolute(name, folder)}}
-    return {}
 
 
 def _check_names(config: Config) -> None:

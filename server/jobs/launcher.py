@@ -106,7 +106,11 @@ def _work(asking: socket.socket, listener: socket.socket, lifeline: int) -> None
 
 
 def _answer(connection: Connection) -> None:
-    function, arguments = connection.recv()
+    try:
+        function, arguments = connection.recv()
+    except EOFError:
+        # Somebody only looked whether there is a launcher.
+        return
     afterwards: Callable[[], None] | None = None
     try:
         result = function(*arguments)

@@ -6,6 +6,7 @@ from server.config import Config
 from server.errors import BadRequest, NotReady, Problem
 from server.estimators.catalogue import TEXT_CLASSES, find_class, find_text_class
 from server.estimators.parameters import build, check_parameters
+from server.estimators.sentiment import SentimentAnalysis
 from server.estimators.vectorizer import check_vectorizer
 from server.tables.transform import find_transform
 
@@ -13,7 +14,7 @@ from server.tables.transform import find_transform
 def model_problems(config: Config) -> list[Problem]:
     """Unknown classes and parameters, with their YAML paths."""
     problems = []
-    for name, entry in config.url.items():
+    for name, entry in config.models.items():
         model = entry.kwargs.model
         path = f"url.{name}.kwargs.model"
         if entry.model_class is None:
@@ -33,6 +34,22 @@ def model_problems(config: Config) -> list[Problem]:
     return problems
 
 
+def classifier_problems(config: Config) -> list[Problem]:
+    """Mistakes in the models of document classifiers, with their YAML paths."""
+    problems = []
+    for name, entry in config.classifiers.items():
+        model, path = entry.kwargs.model, f"url.{name}.kwargs"
+        try:
+            cls = SentimentAnalysis if model.is_transformer else find_text_class(model.class_, config.server.classes)
+        except BadRequest as error:
+            problems.append(Problem(f"{path}.model.class", error.detail))
+            continue
+        problems += _parameter_problems(cls, model.params, f"{path}.model.params")
+        problems += _parameter_problems(cls, entry.kwargs.training, f"{path}.training")
+        problems += _vectorizer_problems(model.vectorizer_params, f"{path}.model.vectorizer_params")
+    return problems
+
+
 def _vectorizer_problems(params: dict[str, Any], path: str) -> list[Problem]:
     try:
         check_vectorizer(params)
@@ -44,7 +61,7 @@ def _vectorizer_problems(params: dict[str, Any], path: str) -> list[Problem]:
 def transform_problems(config: Config) -> list[Problem]:
     """Transforms that cannot be found, with their YAML paths."""
     problems = []
-    for name, entry in config.url.items():
+    for name, entry in config.models.items():
         text = entry.kwargs.data.transform if entry.kwargs.data else None
         if text is not None:
             try:

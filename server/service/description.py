@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from server.config import EndpointEntry
+from server.config import ModelEntry
 from server.errors import NotReady
 from server.estimators.catalogue import TEXT_CLASSES
 from server.service.recipe import Recipe
@@ -22,7 +22,7 @@ def described(recipe: Recipe, served: ServedModel | None, allowed: Sequence[str]
     return {"params": recipe.all_parameters(allowed), "model": recipe.class_name}
 
 
-def configured_model(entry: EndpointEntry) -> dict[str, Any]:
+def configured_model(entry: ModelEntry) -> dict[str, Any]:
     """The model section of the configuration, as it is remembered with a trained model."""
     section = entry.kwargs.model.model_dump(mode="json", by_alias=True) | {"class": entry.model_class}
     if entry.handler == "MLHandler" and entry.model_class not in TEXT_CLASSES:
@@ -30,7 +30,7 @@ def configured_model(entry: EndpointEntry) -> dict[str, Any]:
     return section
 
 
-def stale_reasons(entry: EndpointEntry, served: ServedModel | None, folder: Path) -> list[str]:
+def stale_reasons(entry: ModelEntry, served: ServedModel | None, folder: Path) -> list[str]:
     """What has changed in the configuration since the serving model was trained."""
     if served is None or not served.facts:
         return []
@@ -46,7 +46,7 @@ def stale_reasons(entry: EndpointEntry, served: ServedModel | None, folder: Path
     return reasons
 
 
-def configured_transform(entry: EndpointEntry, folder: Path) -> tuple[str | None, str | None]:
+def configured_transform(entry: ModelEntry, folder: Path) -> tuple[str | None, str | None]:
     """The configuration's transform and the checksum of its file, as remembered with a trained model."""
     text = entry.kwargs.data.transform if entry.kwargs.data else None
     if text is None:

@@ -41,7 +41,7 @@ class Endpoint:
     def __init__(self, name: str, config: Config, runner: Runner, book: RunBook) -> None:
         self.name = name
         self.config = config
-        self.entry = config.url[name]
+        self.entry = config.models[name]
         self._book = book
         self._store = open_store(config, name)
         self._models = open_models(config, name, self._store)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from server.config import Config
-from server.errors import NoSuchRun, RunConflict, ServerError
+from server.errors import NoSuchRun, RunConflict, ServerError, TrackingUnavailable
 from server.service.stores import open_store
 from server.storage.active_runs import ActiveRuns
 from server.tracking import Experiment, Run, Status
@@ -24,6 +24,8 @@ DIED = "the training process ended without an answer: it was killed, or memory r
 MODEL, PICTURES = "model", "pictures"
 # Seconds until a process that does not mind a polite signal is killed, and until its end is no longer waited for.
 POLITE, PATIENCE = 2.0, 20.0
+# Seconds until a store that could not be reached is asked again for what nobody waits for.
+PAUSE = 30.0
 
 
 def active_runs(config: Config) -> ActiveRuns:
@@ -40,15 +42,19 @@ class RunBook:
     def __init__(self, config: Config) -> None:
         self._config = config
         models = Path(config.server.models_dir)
+        self._next_tick = 0.0
         self._active = active_runs(config)
         self._store = MlflowStore(config.server.tracking_uri, models / "mlruns", models / ".runs" / "store")
 
     def tick(self) -> bool:
         """End the runs that nobody works on any more; whether there are others."""
-        tasks = self._active.tasks()
-        for task in tasks:
-            self.settle(task)
-        return any(self._active.is_held(task) for task in tasks)
+        if time.monotonic() >= self._next_tick:
+            try:
+                self._settle_all()
+            except TrackingUnavailable:
+                # Told in the log already; not once a second.
+                self._next_tick = time.monotonic() + PAUSE
+        return any(self._active.is_held(task) for task in self._active.tasks())
 
     def open(self, task: str, endpoint: str, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         """Begin a run of the task, whose lock is held; its id."""
@@ -113,9 +119,12 @@ class RunBook:
         run = self.run(run_id)
         task = run.tags.get(TASK, "")
         if not run.has_ended and self._active.exists(task):
-            self._active.cancel(task)
+            tasks = [task, *self._beside(task)]
+            for one in tasks:
+                self._active.cancel(one)
             self._stop(task)
-            self.settle(task)
+            for one in tasks:
+                self.settle(one)
             ended = self.run(run_id)
             if ended.status is Status.KILLED:
                 return ended
@@ -138,10 +147,10 @@ class RunBook:
         self, endpoint: str | None = None, status: Status | None = None, limit: int = 100, page: str | None = None
     ) -> tuple[list[Run], str | None]:
         """The runs of one or of all endpoints, newest first, and the token of the next page."""
-        for task in self._active.tasks():
-            self.settle(task)
-        names = [endpoint] if endpoint is not None else list(self._config.url)
-        ids = [one.id for one in self._store.experiments() if one.tags.get(ENDPOINT) in names]
+        self._settle_all()
+        known = ((one.id, one.tags.get(ENDPOINT)) for one in self._store.experiments())
+        # A name may have been somebody else's experiment before it became an endpoint's.
+        ids = [number for number, owner in known if owner and (endpoint is not None or owner in self._config.url)]
         conditions = [f"tags.`{ENDPOINT}` = {_quoted(endpoint)}"] if endpoint is not None else []
         conditions += [f"attributes.status = '{status}'"] if status is not None else []
         return self._store.runs(ids, " AND ".join(conditions), limit, page)
@@ -210,6 +219,10 @@ class RunBook:
                 return Status.FINISHED, None
         return (Status.KILLED, None) if self._active.is_cancelled(task) else (Status.FAILED, DIED)
 
+    def _settle_all(self) -> None:
+        for task in self._active.tasks():
+            self.settle(task)
+
     def _settle_of(self, run: Run) -> None:
         """End the run if it is one of this models_dir and nobody works on it; its task may be forgotten already."""
         task = run.tags.get(TASK, "")
@@ -225,6 +238,13 @@ class RunBook:
         if endpoint in self._config.url:
             open_store(self._config, endpoint).forget_published(run)
         self._active.forget(task)
+
+    def _beside(self, task: str) -> list[str]:
+        """Other runs that the same process works on."""
+        facts = self._active.facts(task)
+        process = facts.get("pid"), facts.get("host")
+        others = ((one, self._active.facts(one)) for one in self._active.tasks() if one != task and process[0])
+        return [one for one, other in others if (other.get("pid"), other.get("host")) == process]
 
     def _stop(self, task: str) -> None:
         """End the processes that work on the task; one on another machine ends itself when it sees the mark."""

@@ -6,17 +6,20 @@ import math
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from server.errors import NotReady, ServerError
-from server.estimators.base import Progress
+from server.estimators.base import Progress, Report
 from server.service.fitting import Fitted
 from server.service.run_book import MODEL, RunBook
 from server.storage.active_runs import ActiveRuns
+from server.storage.endpoint_store import EndpointStore
 from server.tracking import Status
 
 logger = logging.getLogger(__name__)
@@ -24,6 +27,7 @@ OPTION = "options."
 VERSIONS = "restimator.versions"
 # Seconds between two looks whether the run was cancelled by another machine.
 BETWEEN_LOOKS = 1.0
+BETWEEN_REPORTS = 0.5
 
 
 def open_run(book: RunBook, key: str, endpoint: str, class_name: str) -> str:
@@ -90,6 +94,15 @@ class RunLog:
         if progress.loss is not None and math.isfinite(progress.loss):
             self._book.report(self.run, {"loss": progress.loss}, progress.step)
 
+    def record(
+        self,
+        params: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        files: Mapping[str, Path] | None = None,
+    ) -> None:
+        """Record anything; `files` go into folders of the run's artifacts, by the folders' names."""
+        self._book.record(self.run, params, metrics, {}, files)
+
     def trained(self, fitted: Fitted, facts: Mapping[str, Any], model: Path) -> None:
         """Record what was trained, how good it became, and the model itself."""
         params = {"class": facts["class"], "rows": facts["rows"]} | {
@@ -105,16 +118,30 @@ class RunLog:
     def stored_as(self, version: int | None) -> None:
         """Record which version of the training data the rows became that came with the request."""
         if version is not None:
-            self._book.record(self.run, {"data_version": version})
+            self.record({"data_version": version})
 
     def score(self, name: str, value: float) -> None:
         """Record one more score."""
         if math.isfinite(value):
-            self._book.record(self.run, metrics={name: value})
+            self.record(metrics={name: value})
 
     def artifact(self, folder: str, path: Path) -> None:
         """Keep a file, or all in a folder, in this folder of the run's artifacts."""
-        self._book.record(self.run, files={folder: path})
+        self.record(files={folder: path})
+
+
+def reporter(log: RunLog, store: EndpointStore) -> Report:
+    """What writes down how far the run is, now and then."""
+    told = 0.0
+
+    def report(progress: Progress) -> None:
+        nonlocal told
+        if progress.step == progress.of or time.monotonic() - told >= BETWEEN_REPORTS:
+            told = time.monotonic()
+            store.save_progress(log.run, asdict(progress))
+            log.progress(progress)
+
+    return report
 
 
 def text_of(value: Any) -> str:

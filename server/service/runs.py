@@ -9,7 +9,9 @@ from typing import Any
 
 from server.config import Config
 from server.errors import BadRequest, NotReady, did_you_mean
-from server.service.run_book import ENDPOINT, RunBook, active_runs
+from server.service.classifier_training import DOCUMENTS, TREATED, UNTREATED
+from server.service.experiment_book import ExperimentBook
+from server.service.run_book import ENDPOINT, active_runs
 from server.service.run_log import OPTION, VERSIONS, value_of
 from server.service.stores import open_store
 from server.storage.endpoint_store import EndpointStore
@@ -38,7 +40,7 @@ class RunView:
 class Runs:
     """The runs of the server's endpoints."""
 
-    def __init__(self, config: Config, book: RunBook) -> None:
+    def __init__(self, config: Config, book: ExperimentBook) -> None:
         self._config = config
         self._book = book
 
@@ -69,7 +71,21 @@ class Runs:
             NoSuchRun: there is none.
         """
         run = self._book.run(run_id)
-        return self._shown(run, self._serving(run.tags[ENDPOINT]))
+        return self._told(run, self._serving(run.tags[ENDPOINT]))
+
+    def _told(self, run: Run, serving: str | None) -> dict[str, Any]:
+        documents = self._documents(run) if run.tags[ENDPOINT] in self._config.classifiers else {}
+        return self._shown(run, serving) | documents
+
+    def _documents(self, run: Run) -> dict[str, Any]:
+        """How many documents were read, and which were not and why."""
+        untreated = run.metrics.get(UNTREATED, 0)
+        told = self._book.document(run.id, DOCUMENTS) if untreated else None
+        return {
+            TREATED: int(run.metrics.get(TREATED, 0)),
+            UNTREATED: int(untreated),
+            "list_id_not_treated": (told or {}).get("not_treated", []),
+        }
 
     def view(self, run_id: str) -> RunView:
         """The run as its page shows it.
@@ -78,10 +94,11 @@ class Runs:
             NoSuchRun: there is none.
         """
         run = self._book.run(run_id)
-        before = self._book.previous(run)
+        # The experiments of a classifier of documents have runs of two kinds, which cannot be compared.
+        before = None if run.tags[ENDPOINT] in self._config.classifiers else self._book.previous(run)
         serving = self._serving(run.tags[ENDPOINT])
         return RunView(
-            self._shown(run, serving),
+            self._told(run, serving),
             self._shown(before, serving) if before else None,
             self._book.pictures(run_id) if run.has_ended else [],
         )
@@ -103,9 +120,10 @@ class Runs:
         return self._book.picture(run_id, name)
 
     @property
-    def patterns(self) -> Mapping[str, str]:
-        """The path of each endpoint's URL, by its name."""
-        return {name: entry.pattern for name, entry in self._config.url.items()}
+    def patterns(self) -> Mapping[str, str | None]:
+        """The path of each endpoint's page, by its name; None where it has no page."""
+        paged = {name: entry.pattern for name, entry in self._config.url.items()}
+        return paged | dict.fromkeys(self._config.classifiers)
 
     def cancel(self, run_id: str) -> dict[str, Any]:
         """Stop the run; how it ended.
@@ -171,6 +189,23 @@ class Runs:
         if told is None or told["run"] != run.id or told["step"] is None:
             return None
         return {name: told[name] for name in ("step", "of", "loss")}
+
+
+def run_info(run: Run) -> dict[str, Any]:
+    """The run as MLflow's clients show it: its info, and its data."""
+    info = {
+        "artifact_uri": run.artifact_uri,
+        "end_time": run.end_time,
+        "experiment_id": run.experiment_id,
+        "lifecycle_stage": run.lifecycle_stage,
+        "run_id": run.id,
+        "run_name": run.name,
+        "run_uuid": run.id,
+        "start_time": run.start_time,
+        "status": run.status.value,
+        "user_id": run.tags.get("mlflow.user", run.user),
+    }
+    return {"info": info, "data": {"metrics": run.metrics, "params": run.params, "tags": run.tags}}
 
 
 def _moment(milliseconds: int | None) -> str | None:

@@ -65,7 +65,7 @@ class Settings:
 
     def _warn_of_unknown_columns(self, recipe: Recipe) -> None:
         columns = self._store.data.columns()
-        source = self._config.url[self._name].kwargs.data
+        source = self._config.models[self._name].kwargs.data
         # What a transform makes of the columns is seen, and told, in the training.
         if columns and not (source and source.transform):
             rows = pd.DataFrame(columns=[column.name for column in columns])

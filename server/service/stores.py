@@ -11,17 +11,20 @@ from server.storage.endpoint_store import EndpointStore
 
 def open_store(config: Config, endpoint: str) -> EndpointStore:
     """The endpoint's state."""
-    model = config.url[endpoint].kwargs.model
+    if endpoint in config.classifiers:
+        # What a classifier of documents keeps while it trains; its models belong to runs.
+        return EndpointStore(config.state_folder(endpoint))
+    model = config.models[endpoint].kwargs.model
     path, vectorizer = (Path(name) if name else None for name in (model.path, getattr(model, "vectorizer", None)))
     folder = config.state_folder(endpoint)
-    if config.url[endpoint].model_class in TEXT_CLASSES or (path and path.is_dir()):
+    if config.models[endpoint].model_class in TEXT_CLASSES or (path and path.is_dir()):
         return EndpointStore(folder, model_folder=path)
     return EndpointStore(folder, path, vectorizer)
 
 
 def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCache:
     """The endpoint's serving model, read when it is asked for."""
-    entry = config.url[endpoint]
+    entry = config.models[endpoint]
     model, source = entry.kwargs.model, entry.kwargs.data
     text_class = TEXT_CLASSES.get(entry.model_class or "")
     only_texts = isinstance(model, TextModelOptions)

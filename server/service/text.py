@@ -21,7 +21,7 @@ class TextEndpoint(Endpoint):
 
     def __init__(self, name: str, config: Config, runner: Runner, book: RunBook) -> None:
         super().__init__(name, config, runner, book)
-        entry = config.url[name]
+        entry = config.models[name]
         assert isinstance(entry, TextHandlerEndpoint)
         self.query = entry.kwargs.query
         self.labels = entry.kwargs.labels

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ import pandas as pd
 
 from server.config import Config
 from server.errors import ModelUnreadable, NotReady, UntrainableRows
-from server.estimators.base import Progress, Report
 from server.jobs import Afterwards
 from server.schema import Schema
 from server.service.description import configured_model
@@ -21,7 +20,7 @@ from server.service.preparation import prepare, raw_columns
 from server.service.recipe import Recipe, changed, effective
 from server.service.run_book import RunBook, active_runs
 from server.service.run_details import RunDetails
-from server.service.run_log import RunLog, at_work, open_run
+from server.service.run_log import RunLog, at_work, open_run, reporter
 from server.service.serving import ModelCache, versions
 from server.service.source import fill_once, fingerprint, refill
 from server.service.stores import open_models, open_store
@@ -29,8 +28,6 @@ from server.storage.endpoint_store import EndpointStore, own
 from server.tables.transform import Transform, find_transform
 
 logger = logging.getLogger(__name__)
-# Seconds.
-BETWEEN_REPORTS = 0.5
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def current_recipe(
     settings: Mapping[str, Any] | None = None,
 ) -> Recipe:
     """What would be trained now, or with these settings."""
-    entry = config.url[endpoint]
+    entry = config.models[endpoint]
     model, source = entry.kwargs.model, entry.kwargs.data
     if source is not None and getattr(model, "index_col", source.index_col) is None:
         model = model.model_copy(update={"index_col": source.index_col})
@@ -135,7 +132,7 @@ def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
     rows, data_version = _rows(task, log.run, store, recipe)
     transform = _transform(task)
     prepared = prepare(rows, recipe.options, task.endpoint, transform, recipe.text_col)
-    fitted = fit(prepared, recipe, allowed, _reporter(log, store))
+    fitted = fit(prepared, recipe, allowed, reporter(log, store))
     facts = _facts(task, log.run, recipe, fitted) | {
         "rows": len(prepared.rows),
         "data_version": data_version,
@@ -155,22 +152,8 @@ def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
     return Afterwards(fitted.answer, details.complete)
 
 
-def _reporter(log: RunLog, store: EndpointStore) -> Report:
-    """What writes down how far the training is, now and then."""
-    told = 0.0
-
-    def report(progress: Progress) -> None:
-        nonlocal told
-        if progress.step == progress.of or time.monotonic() - told >= BETWEEN_REPORTS:
-            told = time.monotonic()
-            store.save_progress(log.run, asdict(progress))
-            log.progress(progress)
-
-    return report
-
-
 def _transform(task: TrainingTask) -> Transform | None:
-    source = task.config.url[task.endpoint].kwargs.data
+    source = task.config.models[task.endpoint].kwargs.data
     if source is None or source.transform is None:
         return None
     return find_transform(source.transform, task.config.folder)
@@ -181,7 +164,7 @@ def _rows(task: TrainingTask, run: str, store: EndpointStore, recipe: Recipe) ->
     posted = store.staged_rows(run)
     if posted is not None:
         return posted, None
-    source = task.config.url[task.endpoint].kwargs.data
+    source = task.config.models[task.endpoint].kwargs.data
     limits = task.config.server.limits
     if task.reload_source and source and not refill(store, source, limits, recipe):
         logger.warning("%s: data.url has changed, but rows were added since; they are kept", task.endpoint)
@@ -194,7 +177,7 @@ def _rows(task: TrainingTask, run: str, store: EndpointStore, recipe: Recipe) ->
 
 
 def _facts(task: TrainingTask, run: str, recipe: Recipe, fitted: Fitted) -> dict[str, Any]:
-    entry = task.config.url[task.endpoint]
+    entry = task.config.models[task.endpoint]
     return {
         "run": run,
         "endpoint": task.endpoint,

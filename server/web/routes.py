@@ -7,9 +7,11 @@ from flask import Flask, Response, request
 from flask_restful import Api, Resource
 
 from server.config import Limits, ServerSection
+from server.service.classifier import DocumentClassifier
 from server.service.endpoint import Endpoint
 from server.service.runs import Runs
 from server.service.text import TextEndpoint
+from server.web.classifier import ROUTES
 from server.web.index import Index
 from server.web.mlhandler import MLHandlerResource
 from server.web.responses import error_response, json_response
@@ -59,7 +61,13 @@ def belongs_to_server(pattern: str, base: str) -> bool:
     return pattern in OWN or any(pattern == folder or pattern.startswith(folder + "/") for folder in folders)
 
 
-def register_routes(app: Flask, endpoints: Mapping[str, Endpoint], runs: Runs, server: ServerSection) -> None:
+def register_routes(
+    app: Flask,
+    endpoints: Mapping[str, Endpoint],
+    classifiers: Mapping[str, DocumentClassifier],
+    runs: Runs,
+    server: ServerSection,
+) -> None:
     """Give every endpoint its URL, and the server its own.
 
     The index stands at / and at the prefix of all endpoints, where no endpoint claims the place.
@@ -73,13 +81,11 @@ def register_routes(app: Flask, endpoints: Mapping[str, Endpoint], runs: Runs, s
             resource_class_kwargs={"endpoint": endpoint, "runs": runs},
             strict_slashes=False,
         )
+    _add_classifiers(api, classifiers, server.limits)
     api.add_resource(Health, "/healthz")
     api.add_resource(Ready, "/readyz", resource_class_kwargs={"endpoints": endpoints})
     base = prefix(server.base_url)
-    lists = dict.fromkeys((base + PATH, PATH))
-    api.add_resource(RunListResource, *lists, resource_class_kwargs={"runs": runs}, strict_slashes=False)
-    one = [f"{path}/<run_id>" for path in lists]
-    api.add_resource(RunResource, *one, resource_class_kwargs={"runs": runs}, strict_slashes=False)
+    _add_runs(api, runs, base)
     app.jinja_env.filters.update(FILTERS)
     register_static_files(app, base)
     claimed = {endpoint.entry.pattern for endpoint in endpoints.values()}
@@ -92,3 +98,22 @@ def register_routes(app: Flask, endpoints: Mapping[str, Endpoint], runs: Runs, s
             "runs_url": f"{request.script_root}{base}{PATH}",
         }
     )
+
+
+def _add_classifiers(api: Api, classifiers: Mapping[str, DocumentClassifier], limits: Limits) -> None:
+    for name, classifier in classifiers.items():
+        for route, resource in ROUTES.items():
+            api.add_resource(
+                resource,
+                f"{classifier.entry.pattern.rstrip('/')}/{route}",
+                endpoint=f"classifier:{name.replace('.', '·')}:{route}",
+                resource_class_kwargs={"classifier": classifier, "limits": limits},
+                strict_slashes=False,
+            )
+
+
+def _add_runs(api: Api, runs: Runs, base: str) -> None:
+    lists = dict.fromkeys((base + PATH, PATH))
+    api.add_resource(RunListResource, *lists, resource_class_kwargs={"runs": runs}, strict_slashes=False)
+    one = [f"{path}/<run_id>" for path in lists]
+    api.add_resource(RunResource, *one, resource_class_kwargs={"runs": runs}, strict_slashes=False)

@@ -16,8 +16,8 @@ from server.web.wording import instant
 ON_PAGE = 25
 
 
-def list_page(found: list[dict[str, Any]], following: str | None, patterns: Mapping[str, str]) -> Response:
-    """The runs found as a page; `following` is the address of the next one, `patterns` are the endpoints' paths."""
+def list_page(found: list[dict[str, Any]], following: str | None, patterns: Mapping[str, str | None]) -> Response:
+    """The runs found as a page; `following` is the address of the next one, `patterns` has the paths of endpoints."""
     asked = {name: value for name, value in request.args.items() if value and name != "_format"}
     page = render_template(
         "runs.html",
@@ -33,7 +33,7 @@ def list_page(found: list[dict[str, Any]], following: str | None, patterns: Mapp
     return html_response(page)
 
 
-def run_page(view: RunView, patterns: Mapping[str, str]) -> Response:
+def run_page(view: RunView, patterns: Mapping[str, str | None]) -> Response:
     """The page of one run."""
     run, now = view.run, datetime.now(UTC)
     pattern = patterns.get(run["endpoint"])

@@ -20,20 +20,21 @@ FLOORS = {
     "service": 2,
     "web": 3,
     "app": 4,
-    "cli": 5,
+    "cli_runs": 5,
+    "cli": 6,
 }
 # HTTP asks services; it never reaches past them.
 SHUT = {"web": {"estimators", "storage", "jobs", "tracking", "documents"}}
 HOMES = {
-    "flask": {"web", "app", "cli"},
+    "flask": {"web", "app", "cli", "cli_runs"},
     "flask_restful": {"web"},
     "werkzeug": {"web"},
     "jinja2": {"web"},
-    "click": {"cli"},
+    "click": {"cli", "cli_runs"},
     "yaml": {"config", "cli"},
     "pydantic": {"config"},
     "pydantic_core": {"config"},
-    "sqlalchemy": {"config", "storage"},
+    "sqlalchemy": {"config", "storage", "tracking"},
     "sklearn": {"estimators"},
     "statsmodels": {"estimators"},
     "joblib": {"estimators"},

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from server.service.experiment_book import ExperimentBook
 from tests.conftest import ROOT, titanic_endpoint, write_config
 
 
@@ -82,8 +83,13 @@ class LiveServer:
         return found
 
     def trainings(self) -> list[int]:
-        """The processes that train: neither gunicorn's master nor its children."""
-        return [pid for pid, parent in self.processes().items() if self.process.pid not in (pid, parent)]
+        """The processes that train: neither gunicorn's master nor its children, nor what keeps the runs."""
+        found = [pid for pid, parent in self.processes().items() if self.process.pid not in (pid, parent)]
+        return [pid for pid in found if _name(pid) not in ("", ExperimentBook.__name__)]
+
+    def workers_of_gunicorn(self) -> list[int]:
+        """Master's children but the launcher, which is the first."""
+        return sorted(pid for pid, parent in self.processes().items() if parent == self.process.pid)[1:]
 
     def wait_for_trainings(self, count: int, seconds: float = 20) -> list[int]:
         deadline = time.monotonic() + seconds
@@ -91,6 +97,13 @@ class LiveServer:
             assert time.monotonic() < deadline, running
             time.sleep(0.01)
         return running
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 @contextmanager

@@ -1,0 +1,181 @@
+"""ClassifierHandler's eight routes, with the answers that its seed documents."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Response, request
+from flask_restful import Resource
+
+from server.config import Limits
+from server.errors import BadRequest, NoSuchRun, RunConflict, ServerError, did_you_mean
+from server.service.classifier import DocumentClassifier
+from server.service.runs import run_info
+from server.web.request_data import read_request
+from server.web.responses import json_response
+
+NO_DOCUMENTS: Mapping[str, Any] = {
+    "number_documents_treated": 0,
+    "number_documents_non_treated": 0,
+    "list_id_not_treated": [],
+}
+USUAL = 10
+MOST = 1000
+
+
+def enveloped(status: int, message: str, data: Any = None, error: str = "") -> Response:
+    """The seed's envelope; `status.code` is the HTTP status."""
+    told = {"status": {"code": status, "message": message}, "data": data or {}, "error": error}
+    return json_response({**told, **NO_DOCUMENTS}, status)
+
+
+def in_envelope(method: Callable[..., Response]) -> Callable[..., Response]:
+    """Errors of the method as envelopes."""
+
+    def answer(*arguments: Any, **named: Any) -> Response:
+        try:
+            return method(*arguments, **named)
+        except ServerError as error:
+            detail = "; ".join(problem.detail for problem in error.problems) or error.detail
+            return enveloped(error.status, error.title, error=detail)
+
+    return answer
+
+
+class ClassifierResource(Resource):
+    """One of the routes."""
+
+    method_decorators = [in_envelope]
+
+    def __init__(self, classifier: DocumentClassifier, limits: Limits) -> None:
+        self._classifier = classifier
+        self._limits = limits
+
+    def _given(self) -> dict[str, Any]:
+        """The body's fields; those of a form have one value each, but for the labels."""
+        data = read_request(request, self._limits)
+        data.check_options(())
+        given = data.given()
+        for name, values in data.fields.items():
+            if name != "labels" and len(values) == 1:
+                given[name] = values[0]
+        return given
+
+    def _named(self, name: str) -> str:
+        """The only field there may be."""
+        given = self._given()
+        for other in given:
+            if other != name:
+                raise BadRequest(f"unknown field {other!r}{did_you_mean(other, (name,))}; known: {name}")
+        value = given.get(name)
+        if not isinstance(value, str) or not value:
+            raise BadRequest(f"{name} must be a text" + ("" if name in given else "; it is missing"))
+        return value
+
+
+class Process(ClassifierResource):
+    """Begin to read documents and to learn from them."""
+
+    def post(self) -> Response:
+        return enveloped(200, "Success", run_info(self._classifier.process(self._given())))
+
+
+class Predict(ClassifierResource):
+    """Classify a text."""
+
+    def post(self) -> Response:
+        return enveloped(200, "Success", self._classifier.predict(self._given()))
+
+
+class JobStatus(ClassifierResource):
+    """The last three runs of an experiment."""
+
+    def post(self) -> Response:
+        return _last_runs(self._classifier, self._named("experiment_name"))
+
+
+class RunIdStatus(ClassifierResource):
+    """The same, by GET."""
+
+    def get(self) -> Response:
+        return _last_runs(self._classifier, self._named("experiment_name"))
+
+
+class LastRuns(ClassifierResource):
+    """The latest run of each experiment."""
+
+    def get(self) -> Response:
+        for name in request.args:
+            if name != "limit":
+                raise BadRequest(f"unknown filter {name!r}; known: limit")
+        limit = request.args.get("limit", str(USUAL))
+        if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
+            raise BadRequest(f"limit must be a number from 1 to {MOST}, not {limit!r}")
+        found = self._classifier.latest_runs(int(limit))
+        return json_response([_told(run, labels=False) | {"experiment_name": name} for name, run in found])
+
+
+class Deletion(ClassifierResource):
+    """Deletions answer by one sentence, also when nothing could be deleted."""
+
+    field = "experiment_name"
+    what = "Experiment"
+
+    def post(self) -> Response:
+        name = self._named(self.field)
+        try:
+            self._delete(name)
+        except (NoSuchRun, RunConflict) as error:
+            return json_response(
+                {"status": f"Problem deleting {self.what} {name}. Status {error.detail}"}, error.status
+            )
+        return json_response({"status": f"{self.what[0].upper()}{self.what[1:]} {name} deleted"})
+
+    def _delete(self, name: str) -> None:
+        raise NotImplementedError
+
+
+class ExperimentSoftDelete(Deletion):
+    """Mark an experiment as deleted."""
+
+    def _delete(self, name: str) -> None:
+        self._classifier.delete_experiment(name)
+
+
+class ExperimentHardDelete(Deletion):
+    """Remove an experiment and its artifacts."""
+
+    def _delete(self, name: str) -> None:
+        self._classifier.delete_experiment(name, for_good=True)
+
+
+class RunSoftDelete(Deletion):
+    """Mark a run as deleted."""
+
+    field = "run_id"
+    what = "run"
+
+    def _delete(self, name: str) -> None:
+        self._classifier.delete_run(name)
+
+
+ROUTES: Mapping[str, type[ClassifierResource]] = {
+    "process": Process,
+    "predict": Predict,
+    "job_status": JobStatus,
+    "experiment/soft_delete": ExperimentSoftDelete,
+    "experiment/hard_delete": ExperimentHardDelete,
+    "run/soft_delete": RunSoftDelete,
+    "all_experiments/last_run": LastRuns,
+    "runid/status": RunIdStatus,
+}
+
+
+def _last_runs(classifier: DocumentClassifier, experiment: str) -> Response:
+    return json_response([_told(run, labels=True) for run in classifier.last_runs(experiment)])
+
+
+def _told(run: Any, labels: bool) -> dict[str, Any]:
+    told = {"run_id": run.id, "status": run.status.value}
+    if labels:
+        told |= {f"params.{name}": run.params.get(name) for name in ("label2id", "id2label")}
+    return told | {"tags.mlflow.runName": run.name}
