@@ -35,6 +35,7 @@ class Readiness:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._created = time.time()
+        self._delayed: str | None = None
 
     def reason(self) -> str | None:
         """Why predictions cannot be answered; None if they can, or if nothing is configured yet."""
@@ -84,7 +85,8 @@ class Readiness:
         if self.wants_first_training():
             if start and not self._store.training.is_held():
                 self.start()
-            raise NotReady(f"{self._name}: the first training is running; ask again soon", retry_after=RETRY_AFTER)
+            reason = f"waits: {self._delayed}" if self._delayed else "is running; ask again soon"
+            raise NotReady(f"{self._name}: the first training {reason}", retry_after=RETRY_AFTER)
 
     def _current(self, fetch: bool) -> ServedModel | None:
         """The serving model, if it is all there; weights that are not are fetched, unless `fetch` is false.
@@ -158,6 +160,14 @@ class Readiness:
     def _run(self, retrain: bool) -> None:
         try:
             self._train(retrain)
+            self._delayed = None
+        except NotReady as error:
+            logger.error("%s: a training cannot begin yet: %s", self._name, error.detail)
+            if error.retry_after:
+                # Begun again when somebody asks.
+                self._delayed = error.detail
+            elif not retrain:
+                self._remember(error.detail)
         except Exception as error:  # noqa: BLE001 - told by every later answer
             reason = error.detail if isinstance(error, ServerError) else repr(error)
             logger.error("%s: %s failed: %s", self._name, "retraining" if retrain else "the first training", reason)

@@ -35,7 +35,9 @@ HOMES = {
     "sqlalchemy": {"config", "storage"},
     "sklearn": {"estimators"},
     "statsmodels": {"estimators"},
-    "joblib": {"estimators"},
+    # In jobs: scikit-learn's parallelism over a cluster.
+    "joblib": {"estimators", "jobs"},
+    "distributed": {"jobs"},
     "matplotlib": {"estimators"},
     "scipy": {"estimators"},
     "torch": {"estimators"},
