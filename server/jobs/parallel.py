@@ -3,7 +3,9 @@
 Imported by jobs on a cluster only: it needs `distributed`.
 """
 
-from collections.abc import Iterator
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -14,6 +16,10 @@ from joblib._dask import DaskDistributedBackend
 from joblib.parallel import FallbackToBackend, ParallelBackendBase, SequentialBackend
 
 from server.jobs.scheduler import connect
+
+logger = logging.getLogger(__name__)
+# Seconds for the rows to reach all workers.
+COPYING = 60.0
 
 
 @contextmanager
@@ -47,11 +53,46 @@ class _Spread(ParallelBackendBase):
 
     @cached_property
     def _cluster(self) -> DaskDistributedBackend:
-        return DaskDistributedBackend(client=connect(self._scheduler, _Copying))
+        return _OneLevel(client=connect(self._scheduler, _Copying))
+
+
+class _OneLevel(DaskDistributedBackend):
+    """Divides what is to be done among the workers, which do not divide it again.
+
+    Else each of a search's hundred fits would ask the cluster for its own few parts.
+    """
+
+    async def _to_func_args(self, func: Any) -> tuple[Any, Any]:
+        _, tasks = await super()._to_func_args(func)
+        return _one_after_the_other(), tasks
+
+
+def _one_after_the_other() -> Callable[[list[tuple[Any, Any, Any]]], list[Any]]:
+    """What makes some of the calls; an inner function, sent as code, since the scheduler may not have the server's."""
+
+    def part(tasks: list[tuple[Any, Any, Any]]) -> list[Any]:
+        from joblib import parallel_config
+
+        with parallel_config("sequential"):
+            return [function(*arguments, **named) for function, arguments, named in tasks]
+
+    return part
 
 
 class _Copying(Client):
-    """Gives each worker a copy of the rows: those that only a lost worker had could not be had again."""
+    """Gives each worker a copy of the rows: those that only a lost worker had could not be had again.
+
+    If that fails, because a worker is lost meanwhile, the rows go with each part; joblib would wait for ever.
+    """
 
     def scatter(self, data: Any, *arguments: Any, **named: Any) -> Any:
-        return super().scatter(data, *arguments, **{**named, "broadcast": True})
+        copying = super().scatter(data, *arguments, **{**named, "broadcast": True})
+        return _or_itself(copying, data) if named.get("asynchronous") else copying
+
+
+async def _or_itself(copying: Awaitable[Any], data: Any) -> Any:
+    try:
+        return await asyncio.wait_for(copying, COPYING)
+    except Exception as error:  # noqa: BLE001 - whatever failed, the rows can be had in another way
+        logger.warning("the rows could not be copied to all workers: %r", error)
+        return data

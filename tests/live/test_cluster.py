@@ -143,6 +143,7 @@ def test_a_search_is_divided_among_the_workers(trainer):
     assert len(after) == 2
     assert all(after[worker] - before[worker] >= 3 for worker in after)
     assert trainer.last_run()["class"] == "GridSearchCV"
+    assert trainer.train(**{"class": "LogisticRegression"}).status_code == 200
 
 
 def test_the_training_of_a_killed_worker_is_finished_by_the_other(trainer):
