@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from server.config import Config
 from server.errors import ConfigError, ModelUnreadable, Problem, ServerError, TemplateFailed
-from server.jobs import ProcessRunner, Runner
+from server.jobs import ClusterRunner, ProcessRunner, Runner, cluster_problems
 from server.service.checks import classifier_problems, model_problems, transform_problems
 from server.service.classifier import DocumentClassifier
 from server.service.endpoint import Endpoint
@@ -58,7 +58,7 @@ class Application:
         # What is there now lives as long as the process: the collector must not touch, and so copy, shared pages.
         gc.collect()
         gc.freeze()
-        if isinstance(self.runner, ProcessRunner):
+        if isinstance(self.runner, (ProcessRunner, ClusterRunner)):
             self.runner.fork_launcher()
 
     def start(self) -> None:
@@ -84,7 +84,7 @@ def create_app(config: Config, runner: Runner | None = None) -> Flask:
 
     Args:
         config: what `load_config` returned.
-        runner: who runs trainings; a process for each by default.
+        runner: who runs trainings; by default a process for each, here or on the workers of server.compute.
 
     Raises:
         ConfigError: a class, parameter or pattern that cannot be.
@@ -100,7 +100,7 @@ def create_app(config: Config, runner: Runner | None = None) -> Flask:
     app.request_class = StrictRequest
     limits = config.server.limits
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = int(limits.body_mb * 2**20)
-    application = Application(config, runner or ProcessRunner(PRELOADED))
+    application = Application(config, runner or _runner(config))
     application.load_models()
     app.extensions["restimator"] = application
     app.before_request(application.start)
@@ -120,6 +120,12 @@ def template_problems(config: Config) -> list[Problem]:
     return problems
 
 
+def _runner(config: Config) -> Runner:
+    if config.server.compute is None:
+        return ProcessRunner(PRELOADED)
+    return ClusterRunner(config.server.compute, PRELOADED)
+
+
 def _log_to_stderr() -> None:
     """Show the server's own messages, unless somebody has set up logging already."""
     own = logging.getLogger("server")
@@ -131,7 +137,8 @@ def _log_to_stderr() -> None:
 
 
 def _check(config: Config) -> None:
-    problems = model_problems(config) + classifier_problems(config) + transform_problems(config)
+    problems = cluster_problems(config.server.compute) + model_problems(config)
+    problems += classifier_problems(config) + transform_problems(config)
     problems += [
         Problem(f"url.{name}.pattern", f"{entry.pattern} belongs to the server itself; choose another path")
         for name, entry in config.url.items()

@@ -31,7 +31,7 @@ ROW = {"Sex": "male", "Age": 22, "SibSp": 1, "Parch": 0, "Fare": 7.25, "Pclass":
 class BriefRunner(InlineRunner):
     """Leaves out what comes once a training was answered: scores on rows held out, and pictures."""
 
-    def run(self, function: Any, *arguments: Any) -> Any:
+    def run(self, function: Any, *arguments: Any, **_: Any) -> Any:
         result = function(*arguments)
         return result.result if isinstance(result, Afterwards) else result
 

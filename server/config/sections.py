@@ -2,12 +2,15 @@
 
 import re
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from server.config.database_url import checked_url, is_database_url
 
 OUTPUTS = ("values", "records", "proba")
+# The protocols of Dask's schedulers.
+SCHEDULERS = ("tcp", "tls")
 # The class that each task of the backend transformers stands for.
 TASKS = {"sentiment-analysis": "SentimentAnalysis", "ner": "NER"}
 TRACKING = ("sqlite", "postgresql", "postgres", "mysql", "mssql", "http", "https", "databricks")
@@ -53,6 +56,23 @@ def _tracking(uri: str) -> str:
     return uri
 
 
+def _scheduler(address: str) -> str:
+    """The address, if it has the form that Dask's scheduler tells at its start."""
+    example = "write the address of a Dask scheduler, such as tcp://host:8786"
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{address!r} has no port; {example}") from None
+    if parts.scheme not in SCHEDULERS:
+        raise ValueError(f"{address!r} does not begin with tcp:// or tls://; {example}")
+    if not parts.hostname or not port:
+        raise ValueError(f"{address!r} has no {'port' if parts.hostname else 'host'}; {example}")
+    if address != f"{parts.scheme}://{parts.netloc}" or "@" in address:
+        raise ValueError(f"an address is a host and a port, and no more; {example}")
+    return address
+
+
 Columns = Annotated[tuple[str, ...], BeforeValidator(_names)]
 ColumnsOrFlag = Annotated[bool | tuple[str, ...], BeforeValidator(_names_or_flag)]
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
@@ -80,6 +100,9 @@ class ServerSection(Section):
     )
     database: str = Field(
         default="sqlite:///$YAMLPATH/models/server.db", description="SQLAlchemy URL of the registry's database."
+    )
+    compute: Annotated[str, AfterValidator(_scheduler)] | None = Field(
+        default=None, description="Address of a Dask scheduler whose workers train, such as tcp://host:8786."
     )
     limits: Limits = Field(default=Limits(), description="What one request may bring.")
     classes: Columns = Field(

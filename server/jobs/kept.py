@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from server.errors import ProcessLost, ServerError
+from server.jobs.launcher import Job
 
 logger = logging.getLogger(__name__)
 # Seconds.
@@ -116,7 +117,7 @@ def _elsewhere(address: str, make: Callable[..., Keepable], arguments: tuple[Any
     def start(function: Callable[..., None], *arguments: Any) -> None:
         try:
             with Client(address, "AF_UNIX") as connection:
-                connection.send((function, (address, *arguments)))
+                connection.send(Job(function, (address, *arguments)))
         except OSError as error:
             raise _NoLauncher from error
 

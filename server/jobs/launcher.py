@@ -7,6 +7,7 @@ lifeline's other end close then. Jobs that are under way go on.
 """
 
 import contextlib
+import fcntl
 import importlib
 import os
 import select
@@ -15,10 +16,11 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from server.errors import ServerError
 
@@ -33,6 +35,15 @@ SIGNALS = (
     signal.SIGUSR2,
     signal.SIGWINCH,
 )
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a child is to run. One that is `bound` dies with its asker, unless that has the result."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,13 +118,14 @@ def _work(asking: socket.socket, listener: socket.socket, lifeline: int) -> None
 
 def _answer(connection: Connection) -> None:
     try:
-        function, arguments = connection.recv()
+        job: Job = connection.recv()
     except EOFError:
         # Somebody only looked whether there is a launcher.
         return
     afterwards: Callable[[], None] | None = None
     try:
-        result = function(*arguments)
+        with _dying_with_asker(connection) if job.bound else contextlib.nullcontext():
+            result = job.function(*job.arguments)
         if isinstance(result, Afterwards):
             afterwards = result.work
             result = result.result
@@ -129,6 +141,25 @@ def _answer(connection: Connection) -> None:
         # Nobody waits for it; other trainings come first.
         os.nice(LAST)
         afterwards()
+
+
+@contextlib.contextmanager
+def _dying_with_asker(connection: Connection) -> Iterator[None]:
+    """Within, the system ends this process as soon as the other end of the connection closes.
+
+    It does so by SIGIO (fcntl(2), O_ASYNC). A thread would have to wait for code that holds the interpreter's lock.
+    """
+    descriptor = connection.fileno()
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
+    try:
+        if connection.poll():
+            # Its asker, which sends nothing more, had ended before.
+            os._exit(1)
+        yield
+    finally:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
 
 
 def main() -> None:

@@ -16,18 +16,28 @@ from typing import Any, Protocol
 from server.errors import TrainingFailed
 from server.jobs import launcher
 from server.jobs.kept import Keepable, Kept
-from server.jobs.launcher import Afterwards
+from server.jobs.launcher import Afterwards, Job
 
 logger = logging.getLogger(__name__)
 START_TIMEOUT = 120.0
 PREFIX = "restimator-"
 
 
+def always() -> bool:
+    """What somebody wants who never gives up."""
+    return True
+
+
 class Runner(Protocol):
     """Runs a function to its end."""
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def run(self, function: Callable[..., Any], *arguments: Any, wanted: Callable[[], bool] = always) -> Any:
         """The function's result; that of an `Afterwards` once there is one.
+
+        Args:
+            function: what to run; it and its arguments cross process borders.
+            arguments: its arguments.
+            wanted: asked once a second by a runner whose job may have to wait; it does so no longer once this is false.
 
         Raises:
             ServerError: as the function raised it.
@@ -41,7 +51,7 @@ class Runner(Protocol):
 class InlineRunner:
     """Runs the function here and now: for tests and commands."""
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def run(self, function: Callable[..., Any], *arguments: Any, wanted: Callable[[], bool] = always) -> Any:
         """See Runner."""
         result = function(*arguments)
         if isinstance(result, Afterwards):
@@ -55,10 +65,14 @@ class InlineRunner:
 
 
 class ProcessRunner:
-    """Runs each function in a process of its own, forked by a launcher that has `modules` loaded."""
+    """Runs each function in a process of its own, forked by a launcher that has `modules` loaded.
 
-    def __init__(self, modules: Sequence[str]) -> None:
+    A process goes on when this one dies, unless it is `bound`.
+    """
+
+    def __init__(self, modules: Sequence[str], bound: bool = False) -> None:
         self._modules = tuple(modules)
+        self._bound = bound
         self._starting = threading.Lock()
         self._owner = os.getpid()
         self._address: str | None = None
@@ -74,11 +88,11 @@ class ProcessRunner:
             launcher.serve(address, read_end)
         os.close(read_end)
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def run(self, function: Callable[..., Any], *arguments: Any, wanted: Callable[[], bool] = always) -> Any:
         """See Runner."""
         with self._connect() as connection:
             try:
-                connection.send((function, arguments))
+                connection.send(Job(function, arguments, self._bound))
                 kind, value = connection.recv()
             except (EOFError, ConnectionError) as error:
                 raise TrainingFailed(
@@ -98,7 +112,7 @@ class ProcessRunner:
     def _start(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Have a child of the launcher run the function of the launcher's address; nobody waits for its end."""
         with self._connect() as connection:
-            connection.send((function, (self._address, *arguments)))
+            connection.send(Job(function, (self._address, *arguments)))
 
     def _connect(self) -> Connection:
         try:

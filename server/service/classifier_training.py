@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from server.errors import UntrainableRows
 from server.estimators.validation import split, validation_metrics
 from server.service import document_model
 from server.service.run_book import MODEL, RunBook, active_runs
-from server.service.run_log import RunLog, at_work, reporter, text_of
+from server.service.run_log import RunLog, at_work, reporter, text_of, this_process
 from server.service.stores import open_store
 from server.storage.endpoint_store import EndpointStore
 
@@ -47,7 +46,7 @@ class ClassifierTask:
     validation: bool
     reading: Part
     training: Part
-    asked_by: int = field(default_factory=os.getpid)
+    asked_by: tuple[str, int] = field(default_factory=this_process)
 
 
 def train_classifier(task: ClassifierTask, book: RunBook) -> None:

@@ -217,7 +217,10 @@ class RunBook:
             store.recover()
             if store.has_published(run.id):
                 return Status.FINISHED, None
-        return (Status.KILLED, None) if self._active.is_cancelled(task) else (Status.FAILED, DIED)
+        reason = self._active.facts(task).get("reason")
+        if reason is None and self._active.is_cancelled(task):
+            return Status.KILLED, None
+        return Status.FAILED, reason or DIED
 
     def _settle_all(self) -> None:
         for task in self._active.tasks():

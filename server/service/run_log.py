@@ -36,16 +36,22 @@ def open_run(book: RunBook, key: str, endpoint: str, class_name: str) -> str:
     return book.open(key, endpoint, endpoint, name, {})
 
 
+def this_process() -> tuple[str, int]:
+    """What tells this process from others, also from those of other machines."""
+    return socket.gethostname(), os.getpid()
+
+
 @contextmanager
-def at_work(active: ActiveRuns, key: str, is_new: bool, asked_by: int) -> Iterator[None]:
+def at_work(active: ActiveRuns, key: str, is_new: bool, asked_by: tuple[str, int]) -> Iterator[None]:
     """Hold the run's lock file, and say which process is to be stopped to cancel it.
 
     Raises:
         TrainingCancelled: it was cancelled before, or given up.
     """
     with active.opened(key) if is_new else active.joined(key):
-        if os.getpid() != asked_by:
-            active.note(key, {"pid": os.getpid(), "host": socket.gethostname()})
+        if this_process() != asked_by:
+            host, pid = this_process()
+            active.note(key, {"pid": pid, "host": host})
             threading.Thread(target=_look, args=(active, key), daemon=True).start()
         yield
 

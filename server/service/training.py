@@ -1,7 +1,7 @@
 """One training: the plain function that the training process runs."""
 
 import logging
-import os
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from server.config import Config
-from server.errors import ModelUnreadable, NotReady, UntrainableRows
+from server.errors import ModelUnreadable, NotReady, TrainingFailed, UntrainableRows
 from server.jobs import Afterwards
 from server.schema import Schema
 from server.service.description import configured_model
@@ -20,10 +20,11 @@ from server.service.preparation import prepare, raw_columns
 from server.service.recipe import Recipe, changed, effective
 from server.service.run_book import RunBook, active_runs
 from server.service.run_details import RunDetails
-from server.service.run_log import RunLog, at_work, open_run, reporter
+from server.service.run_log import RunLog, at_work, open_run, reporter, this_process
 from server.service.serving import ModelCache, versions
 from server.service.source import fill_once, fingerprint, refill
 from server.service.stores import open_models, open_store
+from server.storage.active_runs import ActiveRuns
 from server.storage.endpoint_store import EndpointStore, own
 from server.tables.transform import Transform, find_transform
 
@@ -36,7 +37,7 @@ class TrainingTask:
 
     `key` is that of the lock file which tells that somebody works on the run. `run` is None for the training
     that an endpoint starts by itself: it becomes a run, and does anything, only if no other runs or has run.
-    `reload_source` reads the data source again.
+    `reload_source` reads the data source again. `folder` is the identity of models_dir, if another machine may train.
     """
 
     endpoint: str
@@ -45,7 +46,8 @@ class TrainingTask:
     run: str | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     reload_source: bool = False
-    asked_by: int = field(default_factory=os.getpid)
+    asked_by: tuple[str, int] = field(default_factory=this_process)
+    folder: str | None = None
 
 
 def current_recipe(
@@ -80,29 +82,55 @@ def train(task: TrainingTask, book: RunBook) -> Afterwards:
     """Train, publish, and answer {"score": …} or the learned attributes of a transformer.
 
     Nothing of the endpoint changes unless everything succeeds. Another training of the same endpoint is
-    waited for. An empty answer means that a first training was not needed any more.
+    waited for. An empty answer means that a first training was not needed any more. A run that was published
+    by a process whose worker was lost before it could answer is answered, and not trained again.
 
     Raises:
+        TrainingFailed: this machine does not have the server's models_dir.
         UntrainableRows: the class cannot learn from these rows.
         BadRequest: the recipe cannot be followed.
         StorageFull: the disk is full.
         TrackingUnavailable: the run cannot be recorded.
         TrainingCancelled: it was cancelled before it began.
     """
+    active = active_runs(task.config)
+    _check_folder(task, active)
     store = open_store(task.config, task.endpoint)
     is_first = task.run is None and not task.reload_source
-    active = active_runs(task.config)
+    answer = None if active.exists(task.key) else _published_answer(task, store)
+    if answer is not None:
+        return Afterwards(answer, nothing)
     with at_work(active, task.key, task.run is None, task.asked_by), store.training.held(wait=not is_first) as held:
         store.recover()
         if not held or (is_first and store.model.signature() is not None):
-            active.forget(task.key)
+            if "run" not in active.facts(task.key):
+                active.forget(task.key)
             return Afterwards({}, nothing)
         log = RunLog(book, task.key, task.run or open_run(book, task.key, task.endpoint, _class_name(task, store)))
         try:
             with log.ending():
-                return _train(task, store, log)
+                answer = _published_answer(task, store)
+                return _train(task, store, log) if answer is None else Afterwards(answer, nothing)
         finally:
             store.discard_unpublished(log.run)
+
+
+def _check_folder(task: TrainingTask, active: ActiveRuns) -> None:
+    if task.folder is not None and not active.has_identity(task.folder):
+        raise TrainingFailed(
+            f"{socket.gethostname()} does not have the server's models_dir, {task.config.server.models_dir}; "
+            "it must be the same folder, at the same path, on all machines of server.compute"
+        )
+
+
+def _published_answer(task: TrainingTask, store: EndpointStore) -> dict[str, Any] | None:
+    """What the training answers, if an earlier try has published its model and that still serves."""
+    if task.run is None or (store.model.facts() or {}).get("run") != task.run:
+        return None
+    served = open_models(task.config, task.endpoint, store).current()
+    assert served is not None
+    answer: dict[str, Any] | None = served.facts.get("answer")
+    return served.estimator.attributes() if answer is None else answer
 
 
 def nothing() -> None:
@@ -187,6 +215,7 @@ def _facts(task: TrainingTask, run: str, recipe: Recipe, fitted: Fitted) -> dict
         "options": recipe.options.to_dict(),
         "schema": fitted.schema.to_dict(),
         "score": fitted.score,
+        "answer": None if fitted.score is None else fitted.answer,
         "versions": versions(),
         "configured": configured_model(entry),
         "source": fingerprint(entry.kwargs.data),

@@ -43,6 +43,13 @@ class ActiveRuns:
                 beside.unlink()
         return path.read_text()
 
+    def has_identity(self, identity: str) -> bool:
+        """Whether this is the folder of that identity, and not another machine's of the same path."""
+        try:
+            return (self._folder / "identity").read_text() == identity
+        except OSError:
+            return False
+
     @contextmanager
     def opened(self, task: str) -> Iterator[None]:
         """Begin to work on a new run."""
@@ -113,6 +120,11 @@ class ActiveRuns:
         """Say that the run is to end; its process may be on another machine."""
         with room_on_disk(self._folder):
             self._path(task, CANCELLED).touch()
+
+    def give_up(self, task: str, reason: str) -> None:
+        """Say that the run is to end because it failed, whoever else still works on it."""
+        self.note(task, {"reason": reason})
+        self.cancel(task)
 
     def is_cancelled(self, task: str) -> bool:
         """Whether the run is to end."""

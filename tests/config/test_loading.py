@@ -189,6 +189,32 @@ def test_relative_paths_are_relative_to_the_file(load, tmp_path, monkeypatch):
     assert config.server.tracking_uri == f"sqlite:///{tmp_path}/models/mlflow.db"
 
 
+@pytest.mark.parametrize("address", ["tcp://host:8786", "tls://10.0.0.1:1", "tcp://[::1]:8786"])
+def test_compute_is_the_address_of_a_scheduler(load, address):
+    assert load(yaml.safe_dump({"server": {"compute": address}, "url": {"t": endpoint()}})).server.compute == address
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("host:8786", "does not begin with tcp:// or tls://"),
+        ("http://host:8787/status", "does not begin with tcp:// or tls://"),
+        ("tcp://host", "has no port"),
+        ("tcp://host:port", "has no port"),
+        ("tcp://host:99999", "has no port"),
+        ("tcp://:8786", "has no host"),
+        ("tcp://me:secret@host:8786", "is a host and a port, and no more"),
+        ("tcp://host:8786/", "is a host and a port, and no more"),
+        ("", "does not begin"),
+    ],
+)
+def test_any_other_compute_is_refused_with_the_reason(load, address, reason):
+    found = problems_of(load, {"server": {"compute": address}, "url": {"t": endpoint()}})
+    assert reason in found["server.compute"]
+    assert "tcp://host:8786" in found["server.compute"]
+    assert "secret" not in found["server.compute"]
+
+
 @pytest.mark.parametrize(("name", "value"), [("dropna", ["a"]), ("deduplicate", ["a"]), ("deduplicate", False)])
 def test_row_options_take_a_flag_or_columns_in_both_spellings(load, name, value):
     model = load(yaml.safe_dump({"url": {"t": endpoint(model={name: value})}})).url["t"].kwargs.model

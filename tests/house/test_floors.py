@@ -37,7 +37,9 @@ HOMES = {
     "sqlalchemy": {"config", "storage", "tracking"},
     "sklearn": {"estimators"},
     "statsmodels": {"estimators"},
-    "joblib": {"estimators"},
+    # In jobs: scikit-learn's parallelism over a cluster.
+    "joblib": {"estimators", "jobs"},
+    "distributed": {"jobs"},
     "matplotlib": {"estimators"},
     "scipy": {"estimators"},
     "torch": {"estimators"},

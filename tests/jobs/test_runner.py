@@ -209,6 +209,21 @@ def test_a_job_goes_on_when_its_asker_dies_and_nothing_is_left_behind(make_owner
     assert (tmp_path / "done").exists()
 
 
+def test_a_bound_job_dies_with_its_asker(make_owner, tmp_path):
+    owner, _, job = make_owner("bound")
+    owner.kill()
+    owner.wait()
+    until(lambda: not lives(job), 5)
+    assert not (tmp_path / "done").exists()
+
+
+def test_a_bound_job_goes_on_once_its_asker_has_the_result(tmp_path):
+    runner = ProcessRunner(["tests.jobs.work"], bound=True)
+    assert runner.run(work.later, tmp_path / "done") == "result"
+    runner.close()
+    until((tmp_path / "done").exists)
+
+
 def test_a_job_holds_no_descriptor_of_the_server(runner):
     """Else the server's port would stay bound, and its locks held, as long as the job runs."""
     with open("/dev/null") as inherited:

@@ -6,6 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from joblib import Parallel, delayed
+
 from server.errors import BadRequest, NotReady, Problem, StorageFull
 from server.jobs import Afterwards, kept
 
@@ -133,3 +136,40 @@ def later(path: Path) -> Afterwards:
         path.touch()
 
     return Afterwards("result", work)
+
+
+def hold(folder: Path) -> int:
+    """Say who works, and wait for leave to end; this process."""
+    (folder / str(os.getpid())).touch()
+    while not (folder / "go").exists():
+        time.sleep(0.01)
+    return os.getpid()
+
+
+def hold_the_interpreter(folder: Path) -> None:
+    """Say who works, and never let another thread of this process run."""
+    (folder / str(os.getpid())).touch()
+    # One call into C, which takes minutes.
+    pow(3, 10**9)
+
+
+def grandparent() -> int:
+    """The process that started the launcher."""
+    return int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def kill_grandparent() -> None:
+    os.kill(grandparent(), signal.SIGKILL)
+    time.sleep(60)
+
+
+def placed(rows: np.ndarray, seconds: float) -> int:
+    time.sleep(seconds)
+    assert len(rows)
+    return os.getpid()
+
+
+def divide(n_jobs: int | None, seconds: float = 0.2, parts: int = 8) -> set[int]:
+    """The processes that did the parts of a task, which all need the same rows."""
+    rows = np.zeros(10_000)
+    return set(Parallel(n_jobs=n_jobs)(delayed(placed)(rows, seconds) for _ in range(parts)))

@@ -107,9 +107,12 @@ def _name(pid: int) -> str:
 
 
 @contextmanager
-def serving(folder: Path, url: dict[str, Any], ready: bool = True, workers: int = 2) -> Iterator[LiveServer]:
+def serving(
+    folder: Path, url: dict[str, Any], ready: bool = True, workers: int = 2, **settings: Any
+) -> Iterator[LiveServer]:
     """A server for the given endpoints (name → entry); configuration, state and log lie in the folder."""
-    server = LiveServer(write_config(folder, {"url": url}), folder / "server.log", workers)
+    values = {"url": url, "server": settings}
+    server = LiveServer(write_config(folder, values), folder / "server.log", workers)
     try:
         server.start(ready)
         yield server

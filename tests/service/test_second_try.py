@@ -1,0 +1,106 @@
+"""A training that another machine carries out, and that begins anew when that machine is lost."""
+
+from dataclasses import replace
+
+import pytest
+
+from server.errors import TrainingFailed
+from server.jobs import InlineRunner
+from server.service.run_book import RunBook, active_runs
+from server.service.run_log import open_run
+from server.service.stores import open_store
+from server.service.training import TrainingTask, train
+from server.tracking import Status
+from server.tracking.mlflow_store import REASON_TAG
+from tests.conftest import titanic_endpoint
+
+
+class Try:
+    """A run that somebody waits for, and whose training may be tried more than once."""
+
+    def __init__(self, config) -> None:
+        self.config = config
+        self.active = active_runs(config)
+        self.book = InlineRunner().keep(RunBook, config)
+        self.store = open_store(config, "titanic")
+
+    def begin(self, key: str = "key") -> TrainingTask:
+        with self.active.opened(key):
+            run = open_run(self.book, key, "titanic", "LogisticRegression")
+        return TrainingTask("titanic", self.config, key, run, folder=self.active.identity())
+
+    def again(self, task: TrainingTask) -> dict:
+        return train(task, self.book).result
+
+
+@pytest.fixture
+def tried(make_config):
+    return Try(make_config({"url": {"titanic": titanic_endpoint()}}))
+
+
+def test_a_run_that_was_published_is_answered_and_not_trained_again(tried):
+    task = tried.begin()
+    answer = tried.again(task)
+    before = tried.store.model.signature()
+    assert tried.again(task) == answer
+    assert tried.store.model.signature() == before
+    assert tried.book.run(task.run).status is Status.FINISHED
+
+
+def test_a_run_whose_process_died_right_after_its_publication_is_finished(tried, monkeypatch):
+    task = tried.begin()
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(RunBook, "end", die)
+        with pytest.raises(KeyboardInterrupt):
+            tried.again(task)
+    before = tried.store.model.signature()
+    # Whoever asked for it still works on it.
+    with tried.active.opened("key"):
+        assert tried.book.run(task.run).status is Status.RUNNING
+        assert tried.again(task)["score"] > 0.75
+    assert tried.store.model.signature() == before
+    assert tried.book.run(task.run).status is Status.FINISHED
+
+
+def test_a_run_that_was_recorded_but_not_published_is_trained_again(tried, monkeypatch):
+    task = tried.begin()
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(type(tried.store), "publish", die)
+        dying.setattr(RunBook, "end", die)
+        with pytest.raises(KeyboardInterrupt):
+            tried.again(task)
+    assert tried.store.model.signature() is None
+    assert tried.again(task)["score"] > 0.75
+    assert tried.book.run(task.run).status is Status.FINISHED
+
+
+def test_a_transformer_that_was_published_answers_what_it_learned(make_config):
+    model = {"class": "PCA", "include": ["Age", "Fare"]}
+    tried = Try(make_config({"url": {"titanic": titanic_endpoint(model=model)}}))
+    task = tried.begin()
+    answer = tried.again(task)
+    assert answer.keys() >= {"components_", "singular_values_"}
+    assert tried.again(task).keys() == answer.keys()
+
+
+def test_a_machine_that_does_not_see_the_models_says_so_and_changes_nothing(tried):
+    task = replace(tried.begin(), folder="another machine's")
+    with pytest.raises(TrainingFailed, match=r"does not have the server's models_dir, .*/models; it must be the same"):
+        tried.again(task)
+    assert tried.store.model.signature() is None
+    assert tried.active.exists("key")
+
+
+def test_a_run_that_was_given_up_fails_with_the_reason(tried):
+    task = tried.begin()
+    tried.active.give_up("key", "the cluster was lost")
+    run = tried.book.run(task.run)
+    assert (run.status, run.tags[REASON_TAG]) == (Status.FAILED, "the cluster was lost")
