@@ -24,6 +24,15 @@ logger = logging.getLogger(__name__)
 MOST_PARAMS, MOST_TAGS, MOST_METRICS = 100, 100, 1000
 MOST_RUNS = 1000
 REASON_TAG = "restimator.reason"
+# MLflow takes anything else for a mistake of the server's.
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
+# The store's address may hold a password, and the arguments of a process are everybody's to read.
+COLLECT = """
+import os, sys
+from mlflow.cli import cli
+store = os.environ["MLFLOW_TRACKING_URI"]
+cli(["gc", "--backend-store-uri", store, "--tracking-uri", store, "--experiment-ids", sys.argv[1]])
+"""
 # A server that cannot be reached must not hold up an answer for minutes, and nobody is told of what is trained here.
 ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -120,6 +129,8 @@ class MlflowStore:
         Raises:
             NoSuchRun: there is none of this id.
         """
+        if not RUN_ID.fullmatch(run_id):
+            raise NoSuchRun(f"there is no run {run_id!r}")
         with self._client() as client:
             return _run(client.get_run(run_id))
 
@@ -214,9 +225,9 @@ class MlflowStore:
         if not experiment.is_deleted:
             self.delete_experiment(experiment)
         # MLflow's one public way, which takes a process and some seconds.
-        arguments = ["--backend-store-uri", self._uri, "--tracking-uri", self._uri, "--experiment-ids", experiment.id]
-        command = [sys.executable, "-m", "mlflow", "gc", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ENVIRONMENT, check=False)
+        command = [sys.executable, "-c", COLLECT, experiment.id]
+        environment = os.environ | ENVIRONMENT | {"MLFLOW_TRACKING_URI": self._uri}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode:
             logger.error("mlflow gc failed:\n%s", done.stderr)
             raise TrackingUnavailable(f"MLflow could not delete {experiment.name}; the log says why")
