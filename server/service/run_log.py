@@ -98,10 +98,11 @@ class RunLog:
         self,
         params: Mapping[str, Any] | None = None,
         metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
         files: Mapping[str, Path] | None = None,
     ) -> None:
         """Record anything; `files` go into folders of the run's artifacts, by the folders' names."""
-        self._book.record(self.run, params, metrics, {}, files)
+        self._book.record(self.run, params, metrics, tags, files)
 
     def trained(self, fitted: Fitted, facts: Mapping[str, Any], model: Path) -> None:
         """Record what was trained, how good it became, and the model itself."""
