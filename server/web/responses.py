@@ -17,11 +17,34 @@ from server.tables.writing import CONTENT_TYPES, records, to_json, write_table
 logger = logging.getLogger(__name__)
 PREDICTION_FORMATS = ("json", "csv", "xlsx", "parquet", "jsonl")
 TABLE_FORMATS = (*PREDICTION_FORMATS, "h5")
+PAGE_FORMATS = ("html", "json")
 
 
 def json_response(value: Any, status: int = 200) -> Response:
     """The value as JSON; NaN and infinities are null."""
     return Response(to_json(value), status, content_type="application/json")
+
+
+def html_response(page: str) -> Response:
+    """The page."""
+    return Response(page, content_type="text/html; charset=utf-8")
+
+
+def page_or_json(request: Request, usual: str) -> str:
+    """ "html" or "json": what ?_format= says, else what Accept prefers, else the usual one.
+
+    Raises:
+        InvalidParameter: another format.
+    """
+    name = request.args.get("_format")
+    if name is None:
+        types = {"text/html": "html", "application/json": "json"}
+        offered = sorted(types, key=lambda type_: types[type_] != usual)
+        return types[request.accept_mimetypes.best_match(offered, default=offered[0]) or offered[0]]
+    if name not in PAGE_FORMATS:
+        hint = did_you_mean(name, PAGE_FORMATS) or f"; known: {', '.join(PAGE_FORMATS)}"
+        raise InvalidParameter(f"unknown _format {name!r}{hint}")
+    return name
 
 
 def chosen_format(request: Request, name: str | None, offered: tuple[str, ...]) -> str:
