@@ -17,7 +17,7 @@ from server.jobs import Runner
 from server.service import document_model
 from server.service.classifier_fields import Process, check_known, text_field
 from server.service.classifier_training import ClassifierTask, Part, train_classifier
-from server.service.experiment_book import ExperimentBook
+from server.service.experiment_book import CALL, ExperimentBook
 from server.service.run_book import ENDPOINT, active_runs
 from server.service.run_models import RunModels
 from server.service.stores import open_store
@@ -132,6 +132,7 @@ class DocumentClassifier:
         with ExitStack() as working:
             for key in keys.values():
                 working.enter_context(self._active.opened(key))
+                self._active.note(key, {CALL: keys[TRAINING]})
             try:
                 self._open(asked.experiment, keys, parts)
                 reading, training = parts[READING], parts[TRAINING]

@@ -15,6 +15,8 @@ from server.storage.files import Lock
 from server.tracking import ENDED, Experiment, Run
 
 DELETED = "deleted"
+# What is noted of the runs that one call begins.
+CALL = "call"
 PAGE = 200
 
 
@@ -116,6 +118,13 @@ class ExperimentBook(RunBook):
                 self._store.purge_experiment(found)
             else:
                 self._store.delete_experiment(found)
+
+    def _beside(self, task: str) -> list[str]:
+        """The other run of the same call, also while no process works on them yet."""
+        call = self._active.facts(task).get(CALL)
+        if call is None:
+            return super()._beside(task)
+        return [one for one in self._active.tasks() if one != task and self._active.facts(one).get(CALL) == call]
 
     def _experiment(self, endpoint: str, name: str) -> Experiment:
         found = self._store.experiment(name)

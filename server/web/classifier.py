@@ -100,7 +100,7 @@ class JobStatus(ClassifierResource):
 
 
 class RunIdStatus(ClassifierResource):
-    """The same, by GET."""
+    """The last three runs of an experiment, by GET."""
 
     def get(self) -> Response:
         return _last_runs(self._classifier, self._named("experiment_name"))

@@ -17,7 +17,7 @@ from server.web.responses import html_response, json_response, page_or_json
 
 # How many experiments are listed.
 SHOWN = 100
-EXAMPLE_LABELS = ("cv", "non-cv")
+LABELS, PATH, EXPERIMENT, RUN_ID = ("cv", "non-cv"), "dataset1", "experiment1", "RUN_ID"
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Call:
     """One of the routes, what it does, and an example of what it takes."""
 
     method: str
+    route: str
     url: str
     does: str
     takes: Mapping[str, Any]
@@ -89,22 +90,27 @@ class ClassifierPage(Resource):
 def _calls(classifier: DocumentClassifier, datasets: Sequence[Any], found: Sequence[Any]) -> list[Call]:
     """The routes with examples out of what is there."""
     first = next((dataset for dataset in datasets if len(dataset.labels) > 1), None)
-    name, run_id = (found[0][0], found[0][1].id) if found else ("experiment1", "RUN_ID")
+    name, run_id = (found[0][0], found[0][1].id) if found else (EXPERIMENT, RUN_ID)
     experiment = {"experiment_name": name}
+    # What is copied without a thought must not delete anything.
+    deleted = {"experiment_name": EXPERIMENT}
     takes: dict[str, dict[str, Any]] = {
         "process": {
-            "labels": list(first.labels if first else EXAMPLE_LABELS),
-            "path": first.path if first else "dataset1",
+            "labels": list(first.labels if first else LABELS),
+            "path": first.path if first else PATH,
             **experiment,
         },
         "predict": {"runid": run_id, "text": "The text of a document"},
-        "run/soft_delete": {"run_id": run_id},
+        "experiment/soft_delete": deleted,
+        "experiment/hard_delete": deleted,
+        "run/soft_delete": {"run_id": RUN_ID},
         "all_experiments/last_run": {},
     }
     base = request.url_root.rstrip("/") + classifier.entry.pattern.rstrip("/")
     return [
         Call(
             method="POST" if "POST" in (resource.methods or ()) else "GET",
+            route=route,
             url=f"{base}/{route}",
             does=(resource.__doc__ or "").strip(),
             takes=takes.get(route, experiment),

@@ -30,7 +30,14 @@ def test_the_page_shows_experiments_documents_and_routes(classifier):
     assert "Accept" in answer.vary
     page = Page(answer.text)
     assert page.heading == "custom"
-    for words in ("TF-IDF and LogisticRegression", "<b>first & last", "finished", "dataset1", "42", "business"):
+    for words in (
+        "TF-IDF and LogisticRegression",
+        "<b>first & last",
+        "finished",
+        "dataset1",
+        "business 14, space 14, sport 15",
+        "43",
+    ):
         assert words in page.text
     run_id = classifier.get(f"{URL}/all_experiments/last_run").json[0]["run_id"]
     assert f'href="/runs/{run_id}"' in answer.text
