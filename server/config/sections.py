@@ -10,6 +10,7 @@ from server.config.database_url import checked_url, is_database_url
 OUTPUTS = ("values", "records", "proba")
 # The class that each task of the backend transformers stands for.
 TASKS = {"sentiment-analysis": "SentimentAnalysis", "ner": "NER"}
+TRACKING = ("sqlite", "postgresql", "postgres", "mysql", "mssql", "http", "https", "databricks")
 # A Gramex pattern may be a regular expression; here it is a path.
 NOT_IN_A_PATH = re.compile(r"[()*+?\[\]{}|^\\<>#\s]")
 
@@ -45,6 +46,13 @@ def _path(pattern: str) -> str:
     return path if path == "/" else path.rstrip("/")
 
 
+def _tracking(uri: str) -> str:
+    scheme = uri.partition(":")[0].partition("+")[0]
+    if scheme not in TRACKING:
+        raise ValueError(f"{scheme!r} is no kind of MLflow store; a URI begins with one of {', '.join(TRACKING)}")
+    return uri
+
+
 Columns = Annotated[tuple[str, ...], BeforeValidator(_names)]
 ColumnsOrFlag = Annotated[bool | tuple[str, ...], BeforeValidator(_names_or_flag)]
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
@@ -67,7 +75,7 @@ class ServerSection(Section):
     models_dir: str = Field(default="models", description="Folder of the endpoints' state: models_dir/<endpoint>/.")
     data_dir: str = Field(default="data", description="Folder of data files; $GRAMEXDATA.")
     base_url: str = Field(default="", description="URL prefix of all endpoints; $YAMLURL.")
-    tracking_uri: str = Field(
+    tracking_uri: Annotated[str, AfterValidator(_tracking)] = Field(
         default="sqlite:///$YAMLPATH/models/mlflow.db", description="MLflow tracking store for training runs."
     )
     database: str = Field(

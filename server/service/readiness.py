@@ -35,6 +35,7 @@ class Readiness:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._created = time.time()
+        self._obstacle: str | None = None
 
     def reason(self) -> str | None:
         """Why predictions cannot be answered; None if they can, or if nothing is configured yet."""
@@ -84,7 +85,8 @@ class Readiness:
         if self.wants_first_training():
             if start and not self._store.training.is_held():
                 self.start()
-            raise NotReady(f"{self._name}: the first training is running; ask again soon", retry_after=RETRY_AFTER)
+            how = f"could not begin: {self._obstacle}" if self._obstacle else "is running"
+            raise NotReady(f"{self._name}: the first training {how}; ask again soon", retry_after=RETRY_AFTER)
 
     def _current(self, fetch: bool) -> ServedModel | None:
         """The serving model, if it is all there; weights that are not are fetched, unless `fetch` is false.
@@ -161,8 +163,13 @@ class Readiness:
         except Exception as error:  # noqa: BLE001 - told by every later answer
             reason = error.detail if isinstance(error, ServerError) else repr(error)
             logger.error("%s: %s failed: %s", self._name, "retraining" if retrain else "the first training", reason)
-            if not retrain and self._store.model.signature() is None:
+            if isinstance(error, NotReady) and error.retry_after is not None:
+                # Such as a store of runs that is down: who asks again begins again.
+                self._obstacle = reason
+            elif not retrain and self._store.model.signature() is None:
                 self._remember(reason)
+        else:
+            self._obstacle = None
 
     def _remember(self, reason: str) -> None:
         try:

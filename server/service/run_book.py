@@ -5,13 +5,14 @@ import logging
 import os
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from server.config import Config
-from server.errors import NoSuchRun, RunConflict, ServerError
+from server.errors import NoSuchRun, RunConflict, ServerError, TrackingUnavailable
 from server.service.stores import open_store
 from server.storage.active_runs import ActiveRuns
 from server.tracking import Experiment, Run, Status
@@ -20,9 +21,11 @@ from server.tracking.mlflow_store import MlflowStore
 logger = logging.getLogger(__name__)
 ENDPOINT, TASK, SERVER = "restimator.endpoint", "restimator.task", "restimator.server"
 DIED = "the training process ended without an answer: it was killed, or memory ran out"
-MODEL = "model"
+MODEL, PICTURES = "model", "pictures"
 # Seconds until a process that does not mind a polite signal is killed, and until its end is no longer waited for.
 POLITE, PATIENCE = 2.0, 20.0
+# Seconds until a store that could not be reached is asked again for what nobody waits for.
+PAUSE = 30.0
 
 
 def active_runs(config: Config) -> ActiveRuns:
@@ -39,15 +42,19 @@ class RunBook:
     def __init__(self, config: Config) -> None:
         self._config = config
         models = Path(config.server.models_dir)
+        self._next_tick = 0.0
         self._active = active_runs(config)
         self._store = MlflowStore(config.server.tracking_uri, models / "mlruns", models / ".runs" / "store")
 
     def tick(self) -> bool:
         """End the runs that nobody works on any more; whether there are others."""
-        tasks = self._active.tasks()
-        for task in tasks:
-            self.settle(task)
-        return any(self._active.is_held(task) for task in tasks)
+        if time.monotonic() >= self._next_tick:
+            try:
+                self._settle_all()
+            except TrackingUnavailable:
+                # Told in the log already; not once a second.
+                self._next_tick = time.monotonic() + PAUSE
+        return any(self._active.is_held(task) for task in self._active.tasks())
 
     def open(self, task: str, endpoint: str, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         """Begin a run of the task, whose lock is held; its id."""
@@ -141,15 +148,48 @@ class RunBook:
     ) -> tuple[list[Run], str | None]:
         """The runs of one or of all endpoints, newest first, and the token of the next page."""
         self._settle_all()
-        names = [endpoint] if endpoint is not None else list(self._config.url)
-        ids = [one.id for one in self._store.experiments() if one.tags.get(ENDPOINT) in names]
+        known = ((one.id, one.tags.get(ENDPOINT)) for one in self._store.experiments())
+        # A name may have been somebody else's experiment before it became an endpoint's.
+        ids = [number for number, owner in known if owner and (endpoint is not None or owner in self._config.url)]
         conditions = [f"tags.`{ENDPOINT}` = {_quoted(endpoint)}"] if endpoint is not None else []
         conditions += [f"attributes.status = '{status}'"] if status is not None else []
         return self._store.runs(ids, " AND ".join(conditions), limit, page)
 
-    def history(self, run: str, metric: str) -> list[tuple[int, float]]:
-        """Steps and values of one of the run's metrics."""
-        return self._store.metric_history(run, metric)
+    def previous(self, run: Run) -> Run | None:
+        """The run before this one in its experiment that finished."""
+        conditions = f"attributes.status = '{Status.FINISHED}' AND attributes.start_time < {run.start_time}"
+        found, _ = self._store.runs([run.experiment_id], conditions, 1)
+        return found[0] if found else None
+
+    def history(self, run_id: str, metric: str) -> list[tuple[int, float]]:
+        """Steps and values of one of the run's metrics, by step.
+
+        Raises:
+            NoSuchRun: there is none.
+        """
+        return sorted(self._store.metric_history(self.run(run_id).id, metric))
+
+    def pictures(self, run_id: str) -> list[str]:
+        """The names of the run's pictures; none before they are drawn.
+
+        Raises:
+            NoSuchRun: there is none.
+        """
+        paths = map(Path, self._store.artifacts(self.run(run_id).id, PICTURES))
+        return sorted(path.stem for path in paths if path.suffix == ".svg")
+
+    def picture(self, run_id: str, name: str) -> bytes:
+        """One of the run's pictures, as an SVG document.
+
+        Raises:
+            NoSuchRun: there is no such run, or it has no such picture yet.
+        """
+        names = self.pictures(run_id)
+        if name not in names:
+            known = f"; it has {', '.join(names)}" if names else " yet"
+            raise NoSuchRun(f"run {run_id} has no picture {name!r}{known}")
+        with tempfile.TemporaryDirectory() as folder:
+            return self._store.fetch_artifact(run_id, f"{PICTURES}/{name}.svg", Path(folder)).read_bytes()
 
     def fetch_model(self, run: str, folder: Path) -> Path:
         """A copy of the run's model, in this folder: the file, or the folder of a text model.

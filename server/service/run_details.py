@@ -18,21 +18,27 @@ from server.service.fitting import PREDICTING, Fitted, fit
 from server.service.pictures import MOST_ROWS, MOST_TEXTS, sample
 from server.service.preparation import Prepared
 from server.service.recipe import Recipe
+from server.service.run_book import PICTURES
 from server.service.run_log import RunLog
+from server.storage.files import Lock
 
 logger = logging.getLogger(__name__)
 HELD_OUT = "held_out_score"
 # The share of rows held out, and the fewest rows of which any are.
 SHARE, FEWEST = 0.2, 20
 # A fit is repeated without these rows if it took at most this long, and before the answer if it was quick; seconds.
-LONGEST, QUICK = 600.0, 0.2
+LONGEST, QUICK = 60.0, 0.2
 
 
 @dataclass(frozen=True)
 class RunDetails:
-    """The details of one training: its rows, what was to be fitted, and what came of it in how many seconds."""
+    """The details of one training: its rows, what was to be fitted, and what came of it in how many seconds.
+
+    `lock` is held by the details of one training at a time.
+    """
 
     log: RunLog
+    lock: Lock
     prepared: Prepared
     recipe: Recipe
     allowed: tuple[str, ...]
@@ -47,9 +53,11 @@ class RunDetails:
     def complete(self) -> None:
         """Record what is not recorded yet; what cannot be had is left out, and the log says why."""
         try:
-            if QUICK < self.seconds <= LONGEST:
-                self._hold_out()
-            self._draw()
+            # Trainings that follow fast upon one another would crowd the machine with what nobody waits for.
+            with self.lock.held():
+                if QUICK < self.seconds <= LONGEST:
+                    self._hold_out()
+                self._draw()
         except (ServerError, OSError) as error:
             logger.warning("run %s has not all its details: %s", self.log.run, error)
 
@@ -73,7 +81,7 @@ class RunDetails:
                     (Path(folder) / f"{name}.svg").write_bytes(draw(remembering, name, features, values, "usual"))
                 except BadRequest as error:
                     logger.info("run %s has no picture %s: %s", self.log.run, name, error.detail)
-            self.log.artifact("pictures", Path(folder))
+            self.log.artifact(PICTURES, Path(folder))
 
 
 def held_out_score(prepared: Prepared, recipe: Recipe, allowed: tuple[str, ...], fitted: Fitted) -> float | None:

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +21,22 @@ from server.tracking.mlflow_store import REASON_TAG
 logger = logging.getLogger(__name__)
 MOST = 1000
 OWN_PARAMS = ("class", "rows", "data_version")
+STATUSES = tuple(status.value for status in Status)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """Everything that the page of a run shows.
+
+    `run` is what `Runs.show` tells, `before` the same of the run of its endpoint that finished before it began, if
+    there is one; `pictures` are the names of those drawn so far. `can_serve` tells whether its endpoint is one model,
+    and not a classifier of documents, which asks the model of any run.
+    """
+
+    run: dict[str, Any]
+    before: dict[str, Any] | None
+    pictures: list[str]
+    can_serve: bool
 
 
 class Runs:
@@ -55,10 +73,11 @@ class Runs:
             NoSuchRun: there is none.
         """
         run = self._book.run(run_id)
-        shown = self._shown(run, self._serving(run.tags[ENDPOINT]))
-        if run.tags[ENDPOINT] in self._config.classifiers:
-            shown |= self._documents(run)
-        return shown
+        return self._told(run, self._serving(run.tags[ENDPOINT]))
+
+    def _told(self, run: Run, serving: str | None) -> dict[str, Any]:
+        documents = self._documents(run) if run.tags[ENDPOINT] in self._config.classifiers else {}
+        return self._shown(run, serving) | documents
 
     def _documents(self, run: Run) -> dict[str, Any]:
         """How many documents were read, and which were not and why."""
@@ -70,9 +89,43 @@ class Runs:
             "list_id_not_treated": (told or {}).get("not_treated", []),
         }
 
-    def losses(self, run_id: str) -> list[tuple[int, float]]:
-        """Step and loss of a text model's training."""
-        return self._book.history(run_id, "loss")
+    def view(self, run_id: str) -> RunView:
+        """The run as its page shows it.
+
+        Raises:
+            NoSuchRun: there is none.
+        """
+        run = self._book.run(run_id)
+        # The experiments of a classifier of documents have runs of two kinds, which cannot be compared.
+        before = None if run.tags[ENDPOINT] in self._config.classifiers else self._book.previous(run)
+        serving = self._serving(run.tags[ENDPOINT])
+        return RunView(
+            self._told(run, serving),
+            self._shown(before, serving) if before else None,
+            self._book.pictures(run_id) if run.has_ended else [],
+            run.tags[ENDPOINT] in self._config.models,
+        )
+
+    def losses(self, run_id: str) -> list[dict[str, float]]:
+        """Step and loss of a text model's training, by step; none of other models.
+
+        Raises:
+            NoSuchRun: there is none.
+        """
+        return [{"step": step, "loss": loss} for step, loss in self._book.history(run_id, "loss")]
+
+    def picture(self, run_id: str, name: str) -> bytes:
+        """One of the pictures drawn after the training, as an SVG document.
+
+        Raises:
+            NoSuchRun: there is no such run, or it has no such picture yet.
+        """
+        return self._book.picture(run_id, name)
+
+    @property
+    def patterns(self) -> Mapping[str, str]:
+        """The path of each endpoint's page, by its name."""
+        return {name: entry.pattern for name, entry in self._config.url.items()}
 
     def cancel(self, run_id: str) -> dict[str, Any]:
         """Stop the run; how it ended.

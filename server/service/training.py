@@ -143,7 +143,7 @@ def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
         facts |= {"transform": transform.text, "transform_digest": transform.digest(), "raw": raw}
     store.stage_model(log.run, fitted.estimator.save, facts, fitted.estimator.is_folder)
     log.trained(fitted, facts, store.staged_model(log.run, fitted.estimator.is_folder))
-    details = RunDetails(log, prepared, recipe, allowed, fitted, facts["seconds"])
+    details = RunDetails(log, store.details, prepared, recipe, allowed, fitted, facts["seconds"])
     details.hold_out_if_quick()
     store.publish(log.run, change if task.given else None)
     if data_version is None:

@@ -28,8 +28,8 @@ PROGRESS = "progress.json"
 class EndpointStore:
     """The folder of an endpoint: config.json, model.pkl or model/, training_data/.
 
-    `training` is held by the process that trains, for as long as it lives; `change` for the moment of a
-    change. Who needs both takes `training` first.
+    `training` is held by the process that trains, until it has an answer, and `details` while it then looks
+    at what it trained; `change` for the moment of a change. Who needs both takes `training` first.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class EndpointStore:
     ) -> None:
         self.folder = folder
         self.training = Lock(folder / ".locks" / "training.lock")
+        self.details = Lock(folder / ".locks" / "details.lock")
         self.change = Lock(folder / ".locks" / "change.lock")
         self.model = ModelStore(model_path or folder / "model.pkl", vectorizer, model_folder)
         self.data = TrainingData(folder / "training_data", Lock(folder / ".locks" / "data.lock"))

@@ -17,12 +17,14 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 
 from server.errors import NoSuchRun, RunConflict, TrackingUnavailable
-from server.tracking.runs import Experiment, Run, Status
+from server.tracking.runs import Experiment, Run, Status, experiment_of, run_of
 
 logger = logging.getLogger(__name__)
 # What one call of log_batch takes.
 MOST_PARAMS, MOST_TAGS, MOST_METRICS = 100, 100, 1000
 MOST_RUNS = 1000
+# Seconds until a database that does not answer is given up.
+CONNECT = 10
 REASON_TAG = "restimator.reason"
 # MLflow takes anything else for a mistake of the server's.
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
@@ -41,6 +43,7 @@ ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+RUN_ID = re.compile(r"[\w-]{1,256}")
 REMOTE = ("http", "https", "databricks", "databricks-uc", "uc")
 
 
@@ -52,7 +55,8 @@ class MlflowStore:
     """
 
     def __init__(self, uri: str, artifacts: Path, lock: Path) -> None:
-        self._uri = uri
+        # SQLAlchemy's own choice of a driver is not the one that is installed.
+        self._uri = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", uri)
         self._artifacts = artifacts
         self._lock = lock
         self._opening = threading.Lock()
@@ -132,7 +136,7 @@ class MlflowStore:
         if not RUN_ID.fullmatch(run_id):
             raise NoSuchRun(f"there is no run {run_id!r}")
         with self._client() as client:
-            return _run(client.get_run(run_id))
+            return run_of(client.get_run(run_id))
 
     def runs(
         self, experiments: Sequence[str], where: str = "", limit: int = MOST_RUNS, page: str | None = None
@@ -151,7 +155,7 @@ class MlflowStore:
             found = client.search_runs(
                 list(experiments), where, max_results=limit, order_by=["attributes.start_time DESC"], page_token=page
             )
-            return [_run(run) for run in found], found.token or None
+            return [run_of(run) for run in found], found.token or None
 
     def metric_history(self, run_id: str, metric: str) -> list[tuple[int, float]]:
         """The steps and values of a metric."""
@@ -162,7 +166,7 @@ class MlflowStore:
         """The experiment of this name, deleted or not."""
         with self._client() as client:
             found = client.get_experiment_by_name(name)
-            return None if found is None else _experiment(found)
+            return None if found is None else experiment_of(found)
 
     def experiments(self, where: str = "") -> list[Experiment]:
         """The experiments that are not deleted."""
@@ -170,7 +174,7 @@ class MlflowStore:
         with self._client() as client:
             while True:
                 some = client.search_experiments(filter_string=where, page_token=page)
-                found += [_experiment(one) for one in some]
+                found += [experiment_of(one) for one in some]
                 page = some.token
                 if not page:
                     return found
@@ -266,6 +270,7 @@ class MlflowStore:
                 self._lock.parent.mkdir(parents=True, exist_ok=True)
                 # Processes that create a fresh store at the same time destroy it.
                 with FileLock(self._lock):
+                    self._check_database()
                     from mlflow import MlflowClient
 
                     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -275,25 +280,15 @@ class MlflowStore:
                 self._opened = client
         return self._opened
 
+    def _check_database(self) -> None:
+        """Raise at once what MLflow would try again for minutes."""
+        if self._is_remote:
+            return
+        import sqlalchemy
 
-def _run(found: Any) -> Run:
-    info, data = found.info, found.data
-    return Run(
-        id=info.run_id,
-        name=info.run_name,
-        experiment_id=info.experiment_id,
-        status=Status(info.status),
-        start_time=info.start_time,
-        end_time=info.end_time,
-        lifecycle_stage=info.lifecycle_stage,
-        artifact_uri=info.artifact_uri,
-        user=info.user_id,
-        params=dict(data.params),
-        metrics=dict(data.metrics),
-        tags=dict(data.tags),
-    )
-
-
-def _experiment(found: Any) -> Experiment:
-    location = found.artifact_location or ""
-    return Experiment(found.experiment_id, found.name, found.lifecycle_stage, location, dict(found.tags or {}))
+        timeout = {"connect_timeout": CONNECT} if self._uri.startswith("postgresql") else {}
+        engine = sqlalchemy.create_engine(self._uri, connect_args=timeout)
+        try:
+            engine.connect().close()
+        finally:
+            engine.dispose()

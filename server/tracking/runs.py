@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Status(StrEnum):
@@ -55,3 +56,28 @@ class Experiment:
     def is_deleted(self) -> bool:
         """Whether it is soft-deleted; it still owns its name."""
         return self.lifecycle_stage == "deleted"
+
+
+def run_of(found: Any) -> Run:
+    """MLflow's run as a plain value."""
+    info, data = found.info, found.data
+    return Run(
+        id=info.run_id,
+        name=info.run_name,
+        experiment_id=info.experiment_id,
+        status=Status(info.status),
+        start_time=info.start_time,
+        end_time=info.end_time,
+        lifecycle_stage=info.lifecycle_stage,
+        artifact_uri=info.artifact_uri,
+        user=info.user_id,
+        params=dict(data.params),
+        metrics=dict(data.metrics),
+        tags=dict(data.tags),
+    )
+
+
+def experiment_of(found: Any) -> Experiment:
+    """MLflow's experiment as a plain value."""
+    location = found.artifact_location or ""
+    return Experiment(found.experiment_id, found.name, found.lifecycle_stage, location, dict(found.tags or {}))

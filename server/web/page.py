@@ -12,6 +12,7 @@ from server.service.recipe import Recipe
 from server.service.text import TextEndpoint
 from server.service.training_arguments import training_arguments
 from server.web.form import Field, argument_field, fields
+from server.web.responses import html_response
 
 # Fields that stand in the form at once; the others wait behind a fold.
 SHOWN_FIELDS = 24
@@ -50,7 +51,7 @@ def endpoint_page(endpoint: Endpoint) -> Response:
         shown_fields=form[:SHOWN_FIELDS],
         folded_fields=form[SHOWN_FIELDS:],
         formats=DATA_FORMATS,
-        pictures=[_picture(name, known) for name in known.pictures],
+        pictures=[picture_words(name, "the stored rows, which the model may have seen") for name in known.pictures],
         text_col=known.recipe.text_col if known.recipe else None,
         classes=usual_classes(known.recipe),
         arguments=[argument_field(argument) for argument in training_arguments(known.recipe)],
@@ -58,7 +59,7 @@ def endpoint_page(endpoint: Endpoint) -> Response:
         chosen=_chosen_columns(known),
         facts=_facts(endpoint, known, form, url),
     )
-    return Response(page, content_type="text/html; charset=utf-8")
+    return html_response(page)
 
 
 def _form(endpoint: Endpoint, known: Details) -> list[Field]:
@@ -102,9 +103,10 @@ def _tuned_facts(recipe: Recipe | None) -> dict[str, Any] | None:
     return {"class": recipe.class_name, "column": recipe.text_col, "target": recipe.options.target_col}
 
 
-def _picture(name: str, known: Details) -> dict[str, str]:
+def picture_words(name: str, rows: str) -> dict[str, str]:
+    """Name, title and caption of a picture that was drawn from these rows, if it was not read off the model."""
     title, caption = PICTURES.get(name, (name.replace("_", " ").capitalize(), ""))
-    source = "Read off the model." if name in LEARNED else "Drawn from the stored rows, which the model may have seen."
+    source = "Read off the model." if name in LEARNED else f"Drawn from {rows}."
     return {"name": name, "title": title, "caption": f"{caption}. {source}" if caption else source}
 
 

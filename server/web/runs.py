@@ -9,10 +9,12 @@ from werkzeug.http import parse_dict_header
 
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.service.runs import MOST, Runs
-from server.web.responses import json_response
+from server.web.responses import json_response, page_or_json, picture_response
+from server.web.run_pages import ON_PAGE, list_page, run_page
 
 PATH = "/runs"
 FILTERS = ("endpoint", "status", "limit", "page")
+VIEWS = ("_format", "_losses", "_picture")
 USUAL = 100
 
 
@@ -23,13 +25,15 @@ class RunListResource(Resource):
         self._runs = runs
 
     def get(self) -> Response:
-        """Some of them, newest first, and the address of the others."""
-        for name in request.args:
-            if name not in (*FILTERS, "_"):
-                raise InvalidParameter(
-                    f"unknown filter {name!r}{did_you_mean(name, FILTERS)}; known: {', '.join(FILTERS)}"
-                )
-        return run_list(self._runs, request.args.get("endpoint"), "")
+        """Some of them, newest first, and the address of the others: as JSON, or for browsers as a page."""
+        _check_names("filter", (*FILTERS, "_format"))
+        is_page = page_or_json(request, "json") == "html"
+        found, following = _found(self._runs, request.args.get("endpoint") or None, "", ON_PAGE if is_page else USUAL)
+        return _varying(
+            list_page(found, following, self._runs.patterns)
+            if is_page
+            else json_response({"runs": found, "next": following})
+        )
 
 
 class RunResource(Resource):
@@ -39,8 +43,15 @@ class RunResource(Resource):
         self._runs = runs
 
     def get(self, run_id: str) -> Response:
-        """What was trained, how far it is, how good it became."""
-        return json_response(self._runs.show(run_id))
+        """What was trained, how far it is, how good it became: as JSON, or for browsers as a page."""
+        _check_names("option", VIEWS)
+        if "_picture" in request.args:
+            return picture_response(request, self._runs.picture(run_id, request.args["_picture"]))
+        if "_losses" in request.args:
+            return json_response({"losses": self._runs.losses(run_id)})
+        if page_or_json(request, "json") == "html":
+            return _varying(run_page(self._runs.view(run_id), self._runs.patterns))
+        return _varying(json_response(self._runs.show(run_id)))
 
     def delete(self, run_id: str) -> Response:
         """Cancel it."""
@@ -49,14 +60,33 @@ class RunResource(Resource):
 
 def run_list(runs: Runs, endpoint: str | None, before: str) -> Response:
     """The runs that the query asks for; `before` stands before the names of its options."""
-    limit = request.args.get(f"{before}limit", str(USUAL))
+    found, following = _found(runs, endpoint, before, USUAL)
+    return json_response({"runs": found, "next": following})
+
+
+def _found(runs: Runs, endpoint: str | None, before: str, usual: int) -> tuple[list[dict[str, Any]], str | None]:
+    """The runs that the query asks for, by default the usual number of them, and the address of those that follow."""
+    limit = request.args.get(f"{before}limit", str(usual))
     if not limit.isdecimal():
         raise BadRequest(f"{before}limit must be a number from 1 to {MOST}, not {limit!r}")
-    status = request.args.get(f"{before}status")
+    # A form sends what nothing was chosen of as an empty value.
+    status = request.args.get(f"{before}status") or None
     found, following = runs.found(endpoint, status, int(limit), request.args.get(f"{before}page"))
     query = [(name, value) for name, value in request.args.items(multi=True) if name != f"{before}page"]
-    following = f"{request.path}?{urlencode([*query, (f'{before}page', following)])}" if following else None
-    return json_response({"runs": found, "next": following})
+    address = f"{request.script_root}{request.path}?{urlencode([*query, (f'{before}page', following)])}"
+    return found, address if following else None
+
+
+def _check_names(what: str, known: tuple[str, ...]) -> None:
+    for name in request.args:
+        if name not in (*known, "_"):
+            raise InvalidParameter(f"unknown {what} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+
+
+def _varying(response: Response) -> Response:
+    """The same URL answers in two ways: whoever keeps one of them must not give it to who wants the other."""
+    response.vary.add("Accept")
+    return response
 
 
 def prefix(base_url: str) -> str:

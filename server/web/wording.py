@@ -21,6 +21,28 @@ def ago(then: datetime, now: datetime) -> str:
     return "just now"
 
 
+def instant(text: str) -> datetime:
+    """The moment that an ISO 8601 timestamp names."""
+    return datetime.fromisoformat(text)
+
+
+def lasting(seconds: float) -> str:
+    """A duration in its two largest units: '0.4 s', '12 s', '3 min 20 s', '2 h 5 min'."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def literal(value: Any) -> str:
+    """A parameter as JSON, cut where it is long."""
+    text = to_json(value).decode()
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
 def counted(number: int, noun: str) -> str:
     """'1 row', '1,200 rows'."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -55,4 +77,13 @@ def sentence(text: str) -> str:
     return begun if begun.endswith((".", "!", "?", "…")) else f"{begun}."
 
 
-FILTERS = {"ago": ago, "counted": counted, "score": score, "sentence": sentence, "shown": shown}
+FILTERS = {
+    "ago": ago,
+    "counted": counted,
+    "instant": instant,
+    "lasting": lasting,
+    "literal": literal,
+    "score": score,
+    "sentence": sentence,
+    "shown": shown,
+}

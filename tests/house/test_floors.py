@@ -34,7 +34,7 @@ HOMES = {
     "yaml": {"config", "cli"},
     "pydantic": {"config"},
     "pydantic_core": {"config"},
-    "sqlalchemy": {"config", "storage"},
+    "sqlalchemy": {"config", "storage", "tracking"},
     "sklearn": {"estimators"},
     "statsmodels": {"estimators"},
     "joblib": {"estimators"},

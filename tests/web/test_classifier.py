@@ -14,6 +14,7 @@ from tests.web.classifying import (
     post,
     write_documents,
 )
+from tests.web.reading import Page
 
 
 @pytest.fixture
@@ -41,6 +42,11 @@ def test_the_requests_of_the_seed(classifier):
     assert (run["number_documents_treated"], run["number_documents_non_treated"]) == (42, 1)
     assert run["list_id_not_treated"][0]["name"] == "sport/broken.pdf"
     assert run["metrics"]["accuracy"] > 0.6
+    page = Page(classifier.get(f"/runs/{info['run_id']}?_format=html").text)
+    assert "1 document not treated sport/broken.pdf " in page.text
+    assert URL in page.links
+    assert "Serve this model" not in page.text
+    assert f"/runs/{info['run_id']}" in Page(classifier.get("/runs?endpoint=custom&_format=html").text).links
     predicted = post(classifier, "predict", {"runid": info["run_id"], "text": SPACE})
     assert predicted.status_code == 200, predicted.text
     data = predicted.json["data"]

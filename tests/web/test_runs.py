@@ -2,6 +2,11 @@
 
 import time
 
+import pytest
+
+from tests.conftest import titanic_endpoint
+from tests.stores import fresh_store
+
 
 def last_run(client, query="/runs") -> dict:
     return client.get(query).json["runs"][0]
@@ -50,3 +55,96 @@ def test_a_failed_training_is_a_failed_run_that_tells_why(client):
     assert answer.status_code == 400
     run = last_run(client)
     assert (run["status"], run["error"], run["serving"]) == ("FAILED", answer.json["detail"], False)
+
+
+def test_a_store_that_cannot_be_reached_is_told_until_it_can(make_client, tmp_path):
+    store = tmp_path / "elsewhere"
+    store.mkdir()
+    client = make_client({"titanic": titanic_endpoint()}, wait=False, tracking_uri=f"sqlite:///{store}")
+    deadline = time.monotonic() + 30
+    while "could not begin" not in (told := client.get("/titanic?Sex=male")).json["detail"]:
+        assert time.monotonic() < deadline, told.json
+        time.sleep(0.05)
+    assert told.status_code == 503
+    assert "server.tracking_uri" in told.json["detail"]
+    assert told.headers["Retry-After"]
+    store.rmdir()
+    fresh_store(store.parent / "new")
+    (store.parent / "new" / "mlflow.db").rename(store)
+    while client.get("/readyz").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert last_run(client)["status"] == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "told"),
+    [
+        ("/runs/nothing", 404, "there is no"),
+        ("/runs?endpoint=titanik", 400, "did you mean 'titanic'"),
+        ("/runs?status=DONE", 400, "known: SCHEDULED"),
+        ("/runs?limit=0", 400, "1 to 1000"),
+        ("/runs?limit=many", 400, "1 to 1000"),
+        ("/runs?page=nonsense", 404, "no such page"),
+        ("/runs?endpoints=titanic", 400, "did you mean 'endpoint'"),
+        ("/titanic?_runs&_status=DONE", 400, "known: SCHEDULED"),
+        ("/titanic?_runs&_limt=3", 400, "did you mean '_limit'"),
+    ],
+)
+def test_what_cannot_be_shown_is_told(client, address, status, told):
+    answer = client.get(address)
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+    assert told in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "told"),
+    [
+        ("run=nothing", 404, "there is no"),
+        ("run=", 404, "there is no"),
+        ("run=a&run=b", 400, "one value"),
+        ("run=a&C=1", 400, "by itself"),
+    ],
+)
+def test_what_cannot_serve_again_is_told_and_what_serves_goes_on(client, query, status, told):
+    before = client.get("/titanic?_params").json
+    answer = client.put(f"/titanic?_model&{query}")
+    assert (answer.status_code, told in answer.json["detail"]) == (status, True), answer.text
+    assert client.get("/titanic?_params").json == before
+
+
+def test_the_run_of_another_endpoint_or_of_a_failure_does_not_serve(make_client):
+    client = make_client({"titanic": titanic_endpoint(), "other": titanic_endpoint() | {"pattern": "/other"}})
+    run = last_run(client, "/runs?endpoint=other")["run_id"]
+    answer = client.put(f"/titanic?_model&run={run}")
+    assert (answer.status_code, "not one of titanic" in answer.json["detail"]) == (404, True)
+    client.post("/titanic?_action=retrain&target_col=Nothing")
+    failed = last_run(client, "/runs?status=FAILED")["run_id"]
+    answer = client.put(f"/titanic?_model&run={failed}")
+    assert (answer.status_code, "is FAILED" in answer.json["detail"]) == (409, True)
+
+
+def test_runs_are_listed_page_by_page(client):
+    for strength in (1, 2, 3):
+        client.post(f"/titanic?_action=retrain&C={strength}")
+    found, address = [], "/runs?limit=3&endpoint=titanic"
+    while address:
+        page = client.get(address).json
+        found += [run["params"]["C"] for run in page["runs"]]
+        address = page["next"]
+    assert found == [3.0, 2.0, 1.0, 1.0]
+
+
+def test_a_run_that_has_ended_is_not_cancelled(client):
+    run = last_run(client)["run_id"]
+    answer = client.delete(f"/runs/{run}")
+    assert (answer.status_code, "it is FINISHED" in answer.json["detail"]) == (409, True)
+    assert client.post(f"/runs/{run}").status_code == 405
+
+
+def test_rows_that_came_with_a_training_have_a_version(client, titanic):
+    rows = titanic.head(100).to_csv(index=False)
+    client.post("/titanic?_action=train", data=rows, content_type="text/csv")
+    assert last_run(client)["data"]["version"] == 1
+    client.post("/titanic?_action=retrain")
+    assert last_run(client)["data"]["version"] == 1

@@ -1,11 +1,10 @@
 // Follows trainings, whoever began them: how far they are, and what serves when they have ended.
 
 import { makeCall, send } from "./calls.js";
-import { find, make } from "./elements.js";
+import { find, findAll, make } from "./elements.js";
+import { follow } from "./live.js";
 
 const EVERY = 2000;
-// Answers that take long are asked for less often: at most a tenth of the time.
-const REST = 9;
 let training = null;
 
 /** How far the running training is: what to say, and the share that is done where it is told. */
@@ -18,26 +17,17 @@ export function trainingNow() {
 
 export function startFollowing(facts, url) {
   const form = find("#training-form");
-  const look = async () => {
-    let took = 0;
-    try {
-      const before = training;
-      const began = Date.now();
-      const params = document.hidden ? null : await ask(url);
-      took = Date.now() - began;
-      if (params) {
-        training = params.training;
-        // Who trains by the form sees it there, and gets the page anew after it.
-        const own = form.hasAttribute("aria-busy");
-        show(facts, own);
-        if (!own && (facts.waiting || (before && !training) || params.run !== facts.run)) await compare(facts, url);
-      }
-    } catch {
-      // The server may be starting anew; it is asked again.
-    }
-    setTimeout(look, Math.max(EVERY, REST * took));
-  };
-  look();
+  follow(async () => {
+    const before = training;
+    const params = await ask(url);
+    if (!params) return EVERY;
+    training = params.training;
+    // Who trains by the form sees it there, and gets the page anew after it.
+    const own = form.hasAttribute("aria-busy");
+    show(facts, own);
+    if (!own && (facts.waiting || (before && !training) || params.run !== facts.run)) await compare(facts, url);
+    return EVERY;
+  });
 }
 
 async function ask(url) {
@@ -46,6 +36,10 @@ async function ask(url) {
 }
 
 function show(facts, own) {
+  findAll("[data-run]").forEach((link) => {
+    link.hidden = !training?.run;
+    if (!link.hidden) link.href = `${link.dataset.run}/${training.run}`;
+  });
   const card = find("#training-progress");
   const bar = find("progress", card);
   card.hidden = !training || own;
