@@ -41,8 +41,9 @@ def test_a_transformer_is_fine_tuned_and_predicts(make_classifier, tiny_models, 
         "SentimentAnalysis", 1, "windows",
     )  # fmt: skip
     assert {"score", "held_out_score", "loss"} <= set(run["metrics"])
-    losses = client.application.extensions["restimator"].runs.losses(run_id)
-    assert losses[-1][0] >= len(losses) > 0
+    losses = client.get(f"/runs/{run_id}?_losses").json["losses"]
+    assert losses[-1]["step"] >= len(losses) > 0
+    assert all(point["loss"] > 0 for point in losses)
     answer = post(client, "predict", {"runid": run_id, "text": SPACE})
     assert answer.status_code == 200, answer.text
     data = answer.json["data"]
