@@ -40,8 +40,17 @@ def test_an_earlier_run_serves_again(client):
     assert second["run_id"] != first["run_id"]
 
 
-def test_an_asynchronous_training_tells_where_to_look(client):
-    answer = client.post("/titanic?_action=retrain", headers={"Prefer": "respond-async"})
+@pytest.mark.parametrize(
+    "preference",
+    [
+        "respond-async",
+        "handling=lenient, Respond-Async",
+        "respond-async, wait=soon",
+        f"respond-async, wait={'9' * 400}",
+    ],
+)
+def test_an_asynchronous_training_tells_where_to_look(client, preference):
+    answer = client.post("/titanic?_action=retrain", headers={"Prefer": preference})
     assert answer.status_code == 202
     assert answer.headers["Preference-Applied"] == "respond-async"
     location = answer.headers["Location"]
@@ -85,6 +94,7 @@ def test_a_store_that_cannot_be_reached_is_told_until_it_can(make_client, tmp_pa
         ("/runs?status=DONE", 400, "known: SCHEDULED"),
         ("/runs?limit=0", 400, "1 to 1000"),
         ("/runs?limit=many", 400, "1 to 1000"),
+        (f"/runs?limit={'9' * 5000}", 400, "1 to 1000"),
         ("/runs?page=nonsense", 404, "no such page"),
         ("/runs?endpoints=titanic", 400, "did you mean 'endpoint'"),
         ("/titanic?_runs&_status=DONE", 400, "known: SCHEDULED"),
