@@ -1,9 +1,13 @@
 """Every training is a run: listed, shown, promoted."""
 
+import base64
 import time
 
 import pytest
+from mlflow import MlflowClient
 
+from server.service.run_book import active_runs
+from server.service.run_log import open_run
 from tests.conftest import titanic_endpoint
 from tests.stores import fresh_store
 
@@ -158,3 +162,25 @@ def test_rows_that_came_with_a_training_have_a_version(client, titanic):
     assert last_run(client)["data"]["version"] == 1
     client.post("/titanic?_action=retrain")
     assert last_run(client)["data"]["version"] == 1
+
+
+def test_a_run_that_was_deleted_in_the_store_while_it_was_worked_on_is_forgotten(client):
+    application = client.application.extensions["restimator"]
+    active = active_runs(application.config)
+    for name in ("deleted", "gone"):
+        with active.opened(name):
+            run = open_run(application.book, name, "titanic", "SVC")
+        if name == "deleted":
+            MlflowClient(application.config.server.tracking_uri).delete_run(run)
+        else:
+            active.note(name, {"run": "0" * 32})
+    assert active.tasks() == ["deleted", "gone"]
+    assert [found["class"] for found in client.get("/runs").json["runs"]][-1] == "LogisticRegression"
+    assert active.tasks() == []
+
+
+@pytest.mark.parametrize("page", ["[]", "null", '{"offset": 1e400}', '{"offset": -5}', '{"offset": true}', "{}"])
+def test_a_page_that_nobody_named_is_404(client, page):
+    token = base64.b64encode(page.encode()).decode()
+    assert client.get("/runs", query_string={"page": token}).status_code == 404
+    assert client.get("/runs", query_string={"page": "😀"}).status_code == 404
