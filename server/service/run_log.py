@@ -17,7 +17,9 @@ from typing import Any
 from server.errors import NotReady, ServerError
 from server.estimators.base import Progress, Report
 from server.service.fitting import Fitted
+from server.service.recipe import Recipe
 from server.service.run_book import MODEL, RunBook
+from server.service.serving import versions
 from server.storage.active_runs import ActiveRuns
 from server.storage.endpoint_store import EndpointStore
 from server.tracking import Status
@@ -67,6 +69,7 @@ class RunLog:
         self.run = run
         self._book = book
         self._key = key
+        self._given: dict[str, str] = {}
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -84,6 +87,9 @@ class RunLog:
 
     def _end(self, status: Status, reason: str | None = None) -> None:
         try:
+            if self._given:
+                # The defaults of a class are known once it could be made.
+                self.record(self._given)
             self._book.end(self._key, self.run, status, reason)
         except NotReady as error:
             # Model and answer are what they are. The lock file stays, and so the run is ended later.
@@ -104,17 +110,21 @@ class RunLog:
         """Record anything; `files` go into folders of the run's artifacts, by the folders' names."""
         self._book.record(self.run, params, metrics, tags, files)
 
-    def trained(self, fitted: Fitted, facts: Mapping[str, Any], model: Path) -> None:
-        """Record what was trained, how good it became, and the model itself."""
-        params = {"class": facts["class"], "rows": facts["rows"]} | {
-            name: text_of(value) for name, value in fitted.estimator.parameters().items()
-        }
-        params |= {OPTION + name: text_of(value) for name, value in facts["options"].items()}
-        if facts["data_version"] is not None:
-            params["data_version"] = facts["data_version"]
-        metrics = {"fit_seconds": facts["seconds"]} | metrics_of(fitted)
-        tags = {VERSIONS: json.dumps(facts["versions"])}
-        self._book.record(self.run, params, metrics, tags, {MODEL: model})
+    def planned(self, recipe: Recipe, rows: int, data_version: int | None) -> None:
+        """Record what is to be trained on how many rows: a run that fails tells it, too."""
+        params: dict[str, Any] = {"class": recipe.class_name, "rows": rows}
+        params |= {OPTION + name: text_of(value) for name, value in recipe.options.to_dict().items()}
+        if data_version is not None:
+            params["data_version"] = data_version
+        self._given = {name: text_of(value) for name, value in recipe.params.items()}
+        self._book.record(self.run, params, tags={VERSIONS: json.dumps(versions())})
+
+    def trained(self, fitted: Fitted, seconds: float, model: Path) -> None:
+        """Record all parameters, how good the model became, and the model itself."""
+        params = {name: text_of(value) for name, value in fitted.estimator.parameters().items()}
+        metrics = {"fit_seconds": seconds} | metrics_of(fitted)
+        self._book.record(self.run, params, metrics, {}, {MODEL: model})
+        self._given = {}
 
     def stored_as(self, version: int | None) -> None:
         """Record which version of the training data the rows became that came with the request."""

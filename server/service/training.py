@@ -132,6 +132,7 @@ def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
     rows, data_version = _rows(task, log.run, store, recipe)
     transform = _transform(task)
     prepared = prepare(rows, recipe.options, task.endpoint, transform, recipe.text_col)
+    log.planned(recipe, len(prepared.rows), data_version)
     fitted = fit(prepared, recipe, allowed, reporter(log, store))
     facts = _facts(task, log.run, recipe, fitted) | {
         "rows": len(prepared.rows),
@@ -142,7 +143,7 @@ def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
         raw = Schema(raw_columns(rows)).to_dict()["features"]
         facts |= {"transform": transform.text, "transform_digest": transform.digest(), "raw": raw}
     store.stage_model(log.run, fitted.estimator.save, facts, fitted.estimator.is_folder)
-    log.trained(fitted, facts, store.staged_model(log.run, fitted.estimator.is_folder))
+    log.trained(fitted, facts["seconds"], store.staged_model(log.run, fitted.estimator.is_folder))
     details = RunDetails(log, store.details, prepared, recipe, allowed, fitted, facts["seconds"])
     details.hold_out_if_quick()
     store.publish(log.run, change if task.given else None)

@@ -64,10 +64,13 @@ def test_an_asynchronous_training_tells_where_to_look(client, preference):
 
 
 def test_a_failed_training_is_a_failed_run_that_tells_why(client):
-    answer = client.post("/titanic?_action=retrain&target_col=Nothing")
+    answer = client.post("/titanic?_action=retrain&target_col=Nothing&C=2.0")
     assert answer.status_code == 400
     run = last_run(client)
     assert (run["status"], run["error"], run["serving"]) == ("FAILED", answer.json["detail"], False)
+    assert (run["class"], run["params"], run["data"]["rows"]) == ("LogisticRegression", {"C": 2.0}, 674)
+    assert run["options"]["target_col"] == "Nothing"
+    assert run["versions"]
 
 
 def test_a_store_that_cannot_be_reached_is_told_until_it_can(make_client, tmp_path):
