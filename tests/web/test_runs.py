@@ -2,10 +2,12 @@
 
 import base64
 import time
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
+from server.jobs import InlineRunner
 from server.service.run_book import active_runs
 from server.service.run_log import open_run
 from tests.conftest import titanic_endpoint
@@ -26,10 +28,19 @@ def test_a_training_is_a_run(client):
     assert run["params"]["C"] == 1.0
     assert run["options"]["cats"] == ["Embarked", "SibSp", "Parch", "Pclass", "Sex"]
     assert run["metrics"]["score"] == answer["score"]
-    assert 0.6 < run["metrics"]["held_out_score"] < 1
     assert run["data"] == {"version": 0, "rows": 674}
     assert run["serving"]
     assert run["progress"] is None
+
+
+@pytest.mark.parametrize("estimator", ["LogisticRegression", "RandomForestClassifier"])
+def test_a_run_has_a_score_on_rows_held_out_and_pictures(make_client, estimator):
+    client = make_client({"titanic": titanic_endpoint()}, runner=InlineRunner())
+    client.post(f"/titanic?_action=retrain&class={estimator}")
+    run = last_run(client)
+    assert 0.6 < run["metrics"]["held_out_score"] < run["metrics"]["score"]
+    pictures = Path(run["artifact_uri"].removeprefix("file://")) / "pictures"
+    assert {"confusion_matrix.svg", "roc_curve.svg"} <= {path.name for path in pictures.iterdir()}
 
 
 def test_an_earlier_run_serves_again(client):
