@@ -54,6 +54,6 @@ def assert_refused(answer: Any, status: int, *words: str) -> None:
     assert answer.status_code == status, answer.text
     assert answer.json["status"]["code"] == status
     for word in words:
-        assert word in answer.json["error"]
+        assert word in answer.json["error"], answer.text
     assert answer.json["data"] == {}
     assert {name: answer.json[name] for name in NOTHING} == NOTHING
