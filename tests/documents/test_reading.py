@@ -19,6 +19,8 @@ from tests.conftest import ROOT
 from tests.documents.library import write_library
 from tests.documents.writers import packed_pdf, pdf, word
 
+pytestmark = pytest.mark.slow
+
 LIMITS = DocumentLimits()
 # Decoding one header of so many encoded words takes minutes.
 SLOW_MAIL = b"Subject: " + b"=?utf-8?q?a?= " * 200_000 + b"\n\nx"

@@ -16,6 +16,8 @@ from tests.web.classifying import (
 )
 from tests.web.reading import Page
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def classifier(make_client, tmp_path):

@@ -20,6 +20,8 @@ from tests.web.classifying import (
 )
 from tests.web.conftest import assert_problem, build
 
+pytestmark = pytest.mark.slow
+
 POSTED = ("process", "predict", "job_status", "experiment/soft_delete", "experiment/hard_delete", "run/soft_delete")
 NO_RUN = "0" * 32
 

@@ -19,6 +19,8 @@ from tests.web.classifying import (
     write_documents,
 )
 
+pytestmark = pytest.mark.slow
+
 TWO = ["business", "space"]
 NAME = {"experiment_name": PAYLOAD["experiment_name"]}
 

@@ -17,6 +17,8 @@ from tests.web.classifying import (
     write_documents,
 )
 
+pytestmark = pytest.mark.slow
+
 LABELS = ["1", "space"]
 TRAINING = {"num_train_epochs": 1, "per_device_train_batch_size": 4, "learning_rate": 0.01}
 

@@ -13,6 +13,8 @@ from server.service.run_log import open_run
 from tests.conftest import titanic_endpoint
 from tests.stores import fresh_store
 
+pytestmark = pytest.mark.slow
+
 
 def last_run(client, query="/runs") -> dict:
     return client.get(query).json["runs"][0]
