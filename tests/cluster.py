@@ -22,6 +22,8 @@ class Cluster:
         self.address = f"tcp://127.0.0.1:{self.port}"
         self.scheduler: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
+        # How much was in the log when the scheduler was started last.
+        self._told = 0
 
     def complete(self, workers: int) -> None:
         """Start what was lost, so that there are so many workers."""
@@ -35,6 +37,8 @@ class Cluster:
         self.wait_for_workers(workers)
 
     def start_scheduler(self) -> None:
+        path = self._folder / "dask_scheduler.log"
+        self._told = len(path.read_text()) if path.exists() else 0
         self.scheduler = self._run("dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port), cwd=self._folder)
         self._wait(lambda log: "Scheduler at:" in log)
 
@@ -57,7 +61,7 @@ class Cluster:
         """Wait until this holds of what the scheduler has logged since it was started last."""
         path = self._folder / "dask_scheduler.log"
         deadline = time.monotonic() + seconds
-        while not condition((log := path.read_text())[log.rfind("State start") :]):
+        while not condition(log := path.read_text()[self._told :]):
             assert time.monotonic() < deadline, log
             time.sleep(0.05)
 

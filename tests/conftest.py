@@ -13,7 +13,7 @@ import yaml
 
 from server.app import create_app
 from server.config import Config, load_config
-from server.jobs import Afterwards, InlineRunner
+from server.jobs import Afterwards, InlineRunner, Runner
 from tests.postgres import Postgres, programs
 from tests.stores import fresh_store
 from tests.tiny import tiny_model
@@ -82,8 +82,8 @@ def make_config(tmp_path: Path):
 def make_client(make_config):
     """A test client for the given endpoints (name → entry), ready unless `wait` is false."""
 
-    def make(url: dict[str, Any], wait: bool = True, **server: Any):
-        app = create_app(make_config({"url": url, "server": server}), BriefRunner())
+    def make(url: dict[str, Any], wait: bool = True, runner: Runner | None = None, **server: Any):
+        app = create_app(make_config({"url": url, "server": server}), runner or BriefRunner())
         app.testing = False  # errors take another way in testing mode than users see
         client = app.test_client()
         if wait:

@@ -11,6 +11,8 @@ from threading import Event, Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import pytest
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -131,3 +133,20 @@ def running_hub() -> Iterator[Hub]:
         hub.held.set()
         server.shutdown()
         thread.join()
+
+
+@contextmanager
+def hub_in_reach(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[Hub]:
+    """As `running_hub`; this process asks it instead of the real one, and keeps what comes in `cache`."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import close_session
+
+    with running_hub() as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        files = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", files)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
+        yield hub
+        close_session()

@@ -234,6 +234,8 @@ def _check_names(config: Config) -> None:
     for name, entry in config.url.items():
         if not name.strip() or folder_name(name) in {".", "..", *OWN_FILES} or "\0" in name:
             problems.append(Problem(f"url.{name}", f"{name!r} cannot be the name of an endpoint"))
+        if "'" in name and '"' in name:
+            problems.append(Problem(f"url.{name}", "a name has one kind of quotes at most: MLflow searches by it"))
         if entry.pattern in patterns:
             problems.append(
                 Problem(f"url.{name}.pattern", f"{entry.pattern} is already the pattern of {patterns[entry.pattern]!r}")

@@ -29,11 +29,11 @@ class ModelKind(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is: the step it has done, of how many, and the loss there."""
+    """How far a training is: the step it has done, of how many, and the loss there, if it has one."""
 
     step: int
     of: int
-    loss: float
+    loss: float | None = None
 
 
 Report = Callable[[Progress], None]

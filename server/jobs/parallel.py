@@ -5,16 +5,20 @@ Imported by jobs on a cluster only: it needs `distributed`.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+import distributed
 from distributed import Client
+from distributed.protocol.pickle import dumps
 from joblib import parallel_config
 from joblib._dask import DaskDistributedBackend
 from joblib.parallel import FallbackToBackend, ParallelBackendBase, SequentialBackend
 
+from server.errors import TrainingFailed
 from server.jobs.scheduler import connect
 
 logger = logging.getLogger(__name__)
@@ -28,8 +32,12 @@ def spread(scheduler: str) -> Iterator[None]:
 
     The cluster is connected to when the first such thing is done.
     """
-    with parallel_config(_Spread(scheduler)):
-        yield
+    spreading = _Spread(scheduler)
+    try:
+        with parallel_config(spreading):
+            yield
+    finally:
+        spreading.close()
 
 
 class _Spread(ParallelBackendBase):
@@ -51,6 +59,11 @@ class _Spread(ParallelBackendBase):
         chosen.nesting_level = self.nesting_level
         raise FallbackToBackend(chosen)
 
+    def close(self) -> None:
+        """Let go of the cluster, if it was needed."""
+        if "_cluster" in vars(self):
+            self._cluster.client.close()
+
     @cached_property
     def _cluster(self) -> DaskDistributedBackend:
         return _OneLevel(client=connect(self._scheduler, _Copying))
@@ -64,17 +77,58 @@ class _OneLevel(DaskDistributedBackend):
 
     async def _to_func_args(self, func: Any) -> tuple[Any, Any]:
         _, tasks = await super()._to_func_args(func)
-        return _one_after_the_other(), tasks
+        return _one_after_the_other(), [_packed(*task) for task in tasks]
+
+    def submit(self, func: Any, callback: Any = None) -> Any:
+        """See ParallelBackendBase; a part that Dask could not do is told, too: joblib would wait for it for ever."""
+
+        def tell(part: Future[Any]) -> None:
+            error = part.exception()
+            if error is not None:
+                callback(error)
+
+        part = super().submit(func, callback)
+        part.add_done_callback(tell)
+        return part
+
+    def retrieve_result_callback(self, out: Any) -> Any:
+        """The results of a part.
+
+        Raises:
+            TrainingFailed: the cluster could not do it.
+        """
+        if isinstance(out, BaseException):
+            raise TrainingFailed(f"the cluster could not do a part of the training: {type(out).__name__}: {out}")
+        return super().retrieve_result_callback(out)
 
 
-def _one_after_the_other() -> Callable[[list[tuple[Any, Any, Any]]], list[Any]]:
-    """What makes some of the calls; an inner function, sent as code, since the scheduler may not have the server's."""
+Packed = tuple[bytes, dict[int | str, Any]]
 
-    def part(tasks: list[tuple[Any, Any, Any]]) -> list[Any]:
+
+def _packed(function: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]) -> Packed:
+    """A call as bytes, but for what is on the workers already: the scheduler, which may not have the server's code
+    or the user's, reads all else."""
+    values = dict(enumerate(arguments)) | dict(named)
+    sent = {place: value for place, value in values.items() if isinstance(value, distributed.Future)}
+    plain = {place: value for place, value in values.items() if place not in sent}
+    return dumps((function, len(arguments), plain)), sent
+
+
+def _one_after_the_other() -> Callable[[list[Packed]], list[Any]]:
+    """What makes some of the calls; an inner function, sent as code, for the same reason."""
+
+    def part(tasks: list[Packed]) -> list[Any]:
+        from distributed.protocol.pickle import loads
         from joblib import parallel_config
 
+        results = []
         with parallel_config("sequential"):
-            return [function(*arguments, **named) for function, arguments, named in tasks]
+            for packed, sent in tasks:
+                function, count, plain = loads(packed)
+                values = plain | sent
+                arguments = [values.pop(place) for place in range(count)]
+                results.append(function(*arguments, **values))
+        return results
 
     return part
 

@@ -45,7 +45,8 @@ def classifier_problems(config: Config) -> list[Problem]:
             problems.append(Problem(f"{path}.model.class", error.detail))
             continue
         problems += _parameter_problems(cls, model.params, f"{path}.model.params")
-        problems += _parameter_problems(cls, entry.kwargs.training, f"{path}.training")
+        if model.is_transformer:
+            problems += _parameter_problems(cls, entry.kwargs.training, f"{path}.training")
         problems += _vectorizer_problems(model.vectorizer_params, f"{path}.model.vectorizer_params")
     return problems
 

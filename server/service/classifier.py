@@ -1,36 +1,33 @@
 """A classifier of documents: experiments that users name, each with trainings on folders of documents."""
 
-import ast
+import logging
 import os
-import re
 import threading
 import uuid
-from collections import OrderedDict
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from server.config import Config
-from server.documents import documents_folder, label_folders
-from server.errors import BadRequest, ModelUnreadable, NoSuchRun, RunConflict, ServerError, TooLarge, did_you_mean
-from server.estimators.base import Estimator
+from server.documents import Dataset, datasets, documents_folder, label_folders
+from server.errors import BadRequest, NoSuchRun, NotReady, RunConflict, ServerError, TooLarge
 from server.jobs import Runner
 from server.service import document_model
+from server.service.classifier_fields import Process, check_known, text_field
 from server.service.classifier_training import ClassifierTask, Part, train_classifier
-from server.service.experiment_book import ExperimentBook
-from server.service.run_book import ENDPOINT, active_runs
+from server.service.experiment_book import CALL, ExperimentBook
+from server.service.run_book import ENDPOINT, active_runs, shared_folder
+from server.service.run_models import RunModels
 from server.service.stores import open_store
 from server.tracking import Run, Status
 
-TRAINING, READING = "training_classifier", "dataset_info"
+logger = logging.getLogger(__name__)
+READING, TRAINING = "dataset_info", "training_classifier"
 KIND = "restimator.kind"
-FIELDS = ("labels", "path", "experiment_name", "validation")
-# How many trained models are kept in memory.
-LOADED = 4
-LONGEST_NAME = 250
-NAME = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+# What MLflow keeps of a parameter; it cuts off the rest.
+LONGEST_PARAM = 6000
 
 
 class DocumentClassifier:
@@ -44,8 +41,8 @@ class DocumentClassifier:
         self._book = book
         self._active = active_runs(config)
         self._store = open_store(config, name)
-        self._loaded: OrderedDict[str, tuple[Estimator, dict[str, int]]] = OrderedDict()
-        self._loading = threading.Lock()
+        self._weights = document_model.weights(self.entry.kwargs.model)
+        self._models = RunModels(book, Path(config.server.models_dir) / ".runs" / "models")
 
     def process(self, given: Mapping[str, Any]) -> Run:
         """Begin to read the documents of a folder and to learn their labels; the run of the training.
@@ -53,27 +50,22 @@ class DocumentClassifier:
         Raises:
             BadRequest: a field is wrong, or the folder does not hold what it should; nothing is begun.
             RunConflict: the name of the experiment cannot be had.
+            NotReady: the pretrained weights are not on this machine, or the store of runs cannot be reached.
         """
-        for field in given:
-            if field not in FIELDS:
-                raise BadRequest(f"unknown field {field!r}{did_you_mean(field, FIELDS)}; known: {', '.join(FIELDS)}")
-        experiment = self._experiment_name(given)
         kwargs = self.entry.kwargs
-        validation = given.get("validation", kwargs.validation)
-        if isinstance(validation, str) and validation in ("0", "1"):
-            validation = int(validation)
-        if validation not in (0, 1):
-            raise BadRequest(f"validation must be 0 or 1, not {validation!r}")
-        labels = given.get("labels")
-        if not isinstance(labels, list):
-            raise BadRequest('labels must be a list of names of folders, such as ["cv", "non-cv"]')
-        root = Path(str(kwargs.documents))
-        folder = documents_folder(root, _text(given, "path"))
-        files = label_folders(folder, labels, kwargs.min_size_label)
-        self._check_weights()
-        if self._book.is_deleted(experiment):
-            raise RunConflict(f"the experiment {experiment!r} was deleted; delete it for good to use its name again")
-        return self._begin(experiment, folder, files, bool(validation))
+        asked = Process.of(given, bool(kwargs.validation))
+        if asked.experiment in self._config.url or asked.experiment == "Default":
+            raise RunConflict(f"the experiment {asked.experiment!r} belongs to the server; choose another name")
+        folder = documents_folder(Path(str(kwargs.documents)), asked.path)
+        files = label_folders(folder, asked.labels, kwargs.min_size_label)
+        named = len(_label2id(files))
+        if named > LONGEST_PARAM:
+            raise BadRequest(f"the labels take {named:,} characters in all; a run keeps {LONGEST_PARAM:,}")
+        if self._weights is not None:
+            # What would only fail for want of them is not begun.
+            self._weights.fetch_soon()
+            self._weights.folder()
+        return self._begin(asked, folder, files)
 
     def predict(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The label of a text by the model of a run, the label's number, and its probability.
@@ -82,11 +74,10 @@ class DocumentClassifier:
             BadRequest: a field is wrong.
             NoSuchRun, RunConflict: there is no such run, or it has no model (yet).
             TooLarge: the text is longer than a document may be.
+            ModelUnreadable: the model cannot be read here.
         """
-        for field in given:
-            if field not in ("runid", "text"):
-                raise BadRequest(f"unknown field {field!r}; known: runid, text")
-        run_id, text = _text(given, "runid"), _text(given, "text")
+        check_known(given, ("runid", "text"))
+        run_id, text = text_field(given, "runid"), text_field(given, "text")
         most = self.entry.kwargs.limits.characters
         if len(text) > most:
             raise TooLarge(f"the text has {len(text):,} characters; {most:,} can be classified (limits.characters)")
@@ -95,9 +86,9 @@ class DocumentClassifier:
             raise NoSuchRun(f"run {run_id} is no training of {self.name}")
         if run.status is not Status.FINISHED:
             raise RunConflict(f"run {run_id} is {run.status}; only the model of a finished one can predict")
-        estimator, numbers = self._model(run)
-        label, score = document_model.classified(estimator, text)
-        return {"label": label, "prediction": numbers[label], "score": score}
+        model = self._models.model(run)
+        label, score = document_model.classified(model.estimator, text)
+        return {"label": label, "prediction": model.numbers[label], "score": score}
 
     def last_runs(self, experiment: str, limit: int = 3) -> list[Run]:
         """The latest runs of an experiment, newest first.
@@ -109,7 +100,11 @@ class DocumentClassifier:
 
     def latest_runs(self, limit: int) -> list[tuple[str, Run]]:
         """The latest run of each experiment, with the experiment's name; newest first."""
-        return self._book.latest_runs(self.name)[:limit]
+        return self._book.latest_runs(self.name, limit)
+
+    def datasets(self) -> list[Dataset]:
+        """What there is to learn from."""
+        return datasets(Path(str(self.entry.kwargs.documents)))
 
     def delete_run(self, run_id: str) -> None:
         """Mark a run as deleted.
@@ -131,85 +126,86 @@ class DocumentClassifier:
         """Clear what dead trainings left."""
         self._store.recover()
 
-    def _begin(self, experiment: str, folder: Path, files: Mapping[str, list[Path]], validation: bool) -> Run:
-        keys = [uuid.uuid4().hex for _ in (READING, TRAINING)]
+    def _begin(self, asked: Process, folder: Path, files: Mapping[str, list[Path]]) -> Run:
+        keys = {kind: uuid.uuid4().hex for kind in (READING, TRAINING)}
+        parts: dict[str, Part] = {}
         with ExitStack() as working:
-            for key in keys:
+            for key in keys.values():
                 working.enter_context(self._active.opened(key))
-            now = datetime.now(UTC)
-            reading = self._open(keys[0], experiment, f"{READING} {now:%Y-%m-%d_%H%M%S}", READING)
-            training = self._open(keys[1], experiment, f"{TRAINING}{now:%Y-%m-%d_%H%M%S}", TRAINING)
-            numbers = {label: number for number, label in enumerate(files)}
-            names = {number: label for label, number in numbers.items()}
-            kwargs = self.entry.kwargs
-            own = {
+                self._active.note(key, {CALL: keys[TRAINING]})
+            try:
+                self._open(asked.experiment, keys, parts)
+                reading, training = parts[READING], parts[TRAINING]
+                self._describe(training, asked, folder, files)
+                if not self._is_busy_beside(keys.values()):
+                    self._book.begin(training.run)
+                run = self._book.run(training.run)
+            except ServerError as error:
+                self._give_up(parts.values(), error)
+                raise
+            shared = shared_folder(self._config)
+            task = ClassifierTask(
+                self.name, self._config, folder, dict(files), asked.validation, reading, training, shared
+            )
+            thread = threading.Thread(
+                target=self._carry_out, args=(task, working.pop_all()), name=f"run {run.id}", daemon=True
+            )
+            thread.start()
+        return run
+
+    def _open(self, experiment: str, keys: Mapping[str, str], parts: dict[str, Part]) -> None:
+        """Begin both runs, the training last, so that it is the latest of the experiment."""
+        now = datetime.now(UTC)
+        names = {READING: f"{READING} {now:%Y-%m-%d_%H%M%S}", TRAINING: f"{TRAINING}{now:%Y-%m-%d_%H%M%S}"}
+        for kind, key in keys.items():
+            run = self._book.open_in(experiment, key, self.name, names[kind], {KIND: kind})
+            parts[kind] = Part(key, run)
+
+    def _describe(self, training: Part, asked: Process, folder: Path, labels: Iterable[str]) -> None:
+        kwargs = self.entry.kwargs
+        self._book.record(
+            training.run,
+            {
                 "class": kwargs.model.class_,
                 "path": os.path.relpath(folder, Path(str(kwargs.documents)).resolve()),
-                "validation": int(validation),
-            }
-            self._book.record(training.run, own | {"label2id": str(numbers), "id2label": str(names)})
-            if not self._store.training.is_held():
-                self._book.begin(training.run)
-            task = ClassifierTask(self.name, self._config, folder, dict(files), validation, reading, training)
-            threading.Thread(target=self._carry_out, args=(task, working.pop_all()), daemon=True).start()
-        return self._book.run(training.run)
+                "validation": int(asked.validation),
+                "label2id": _label2id(labels),
+                "id2label": str(dict(enumerate(labels))),
+            },
+        )
 
-    def _open(self, key: str, experiment: str, name: str, kind: str) -> Part:
-        return Part(key, self._book.open(key, self.name, experiment, name, {KIND: kind}))
+    def _is_busy_beside(self, keys: Collection[str]) -> bool:
+        """Whether another training of this endpoint goes on, or waits."""
+        others = (task for task in self._active.tasks() if task not in keys)
+        return any(
+            self._active.facts(task).get("endpoint") == self.name and self._active.is_held(task) for task in others
+        )
+
+    def _give_up(self, parts: Iterable[Part], error: ServerError) -> None:
+        for part in parts:
+            with suppress(NotReady):
+                self._book.end(part.key, part.run, Status.FAILED, error.detail)
 
     def _carry_out(self, task: ClassifierTask, working: ExitStack) -> None:
-        try:
-            with working:
-                self._runner.run(train_classifier, task, self._book)
-        except ServerError:
-            # The runs tell it.
-            pass
-        finally:
-            for part in (task.reading, task.training):
-                if self._active.exists(part.key):
+        key = task.training.key
+        with working:
+            try:
+                self._runner.run(train_classifier, task, self._book, wanted=lambda: not self._active.is_cancelled(key))
+            except ServerError as error:
+                # The runs tell it to those who ask; the process of a lost cluster may still work on them.
+                logger.info("%s: run %s: %s", self.name, task.training.run, error.detail)
+                for part in (task.reading, task.training):
+                    self._active.give_up(part.key, error.detail)
+            finally:
+                for part in (task.reading, task.training):
+                    self._store.discard(part.run)
+        for part in (task.reading, task.training):
+            if self._active.exists(part.key):
+                # What cannot be recorded now is so by whoever looks next.
+                with suppress(NotReady):
                     self._book.settle(part.key)
 
-    def _experiment_name(self, given: Mapping[str, Any]) -> str:
-        name = _text(given, "experiment_name")
-        if len(name) > LONGEST_NAME or not NAME.fullmatch(name) or name != name.strip():
-            raise BadRequest(
-                f"experiment_name must be at most {LONGEST_NAME} characters without slashes, line breaks or "
-                "blanks around them"
-            )
-        if name in self._config.url or name == "Default":
-            raise RunConflict(f"the experiment {name!r} belongs to the server; choose another name")
-        return name
 
-    def _check_weights(self) -> None:
-        """Raise WeightsMissing before anything is begun that would only fail for it."""
-        pretrained = document_model.weights(self.entry.kwargs.model)
-        if pretrained is not None:
-            pretrained.fetch_soon()
-            pretrained.folder()
-
-    def _model(self, run: Run) -> tuple[Estimator, dict[str, int]]:
-        """The loaded model of the run, and the numbers of its labels."""
-        with self._loading:
-            if run.id not in self._loaded:
-                path = self._book.model_path(run, Path(self._config.server.models_dir) / ".runs" / "models")
-                numbers = _numbers(run)
-                self._loaded[run.id] = document_model.load(path), numbers
-                while len(self._loaded) > LOADED:
-                    self._loaded.popitem(last=False)
-            self._loaded.move_to_end(run.id)
-            return self._loaded[run.id]
-
-
-def _numbers(run: Run) -> dict[str, int]:
-    try:
-        found = ast.literal_eval(run.params["label2id"])
-    except (KeyError, ValueError, SyntaxError) as error:
-        raise ModelUnreadable(f"run {run.id} does not tell the numbers of its labels") from error
-    return dict(found)
-
-
-def _text(given: Mapping[str, Any], field: str) -> str:
-    value = given.get(field)
-    if not isinstance(value, str) or not value.strip():
-        raise BadRequest(f"{field} must be a text" + ("" if field in given else "; it is missing"))
-    return value
+def _label2id(labels: Iterable[str]) -> str:
+    """Each label's number, as a run keeps it: as the text of Python's dict, which earlier clients read."""
+    return str({label: number for number, label in enumerate(labels)})

@@ -2,20 +2,53 @@
 
 import json
 import tempfile
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from server.config import Config
 from server.errors import NoSuchRun, RunConflict
 from server.service.run_book import ENDPOINT, MODEL, RunBook
 from server.storage.files import Lock
 from server.tracking import ENDED, Experiment, Run
 
 DELETED = "deleted"
+# What is noted of the runs that one call begins.
+CALL = "call"
+PAGE = 200
 
 
 class ExperimentBook(RunBook):
     """The run book with the experiments of the ClassifierHandler."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        # Nothing may begin in an experiment that is being deleted: MLflow would restore it for the new run.
+        self._changing = threading.Lock()
+
+    def open_in(self, experiment: str, task: str, endpoint: str, name: str, tags: Mapping[str, str]) -> str:
+        """Begin a run of the task, whose lock is held, in one of the endpoint's experiments or in a new one; its id.
+
+        Raises:
+            RunConflict: the name was deleted, or is that of somebody else's experiment.
+        """
+        with self._changing:
+            self.check_free(experiment, endpoint)
+            return self.open(task, endpoint, experiment, name, tags)
+
+    def check_free(self, experiment: str, endpoint: str) -> None:
+        """Accept a name that the endpoint has already, or that nobody has.
+
+        Raises:
+            RunConflict: the name was deleted, or is that of somebody else's experiment.
+        """
+        found = self._store.experiment(experiment)
+        if found is not None and found.tags.get(ENDPOINT) != endpoint:
+            raise RunConflict(f"there is an experiment {experiment!r} of somebody else; choose another name")
+        if found is not None and found.is_deleted:
+            raise RunConflict(f"the experiment {experiment!r} was deleted; delete it for good to use its name again")
 
     def experiment_runs(self, endpoint: str, experiment: str, limit: int) -> list[Run]:
         """The latest runs of one of the endpoint's experiments, newest first.
@@ -29,17 +62,19 @@ class ExperimentBook(RunBook):
         self._settle_all()
         return self._store.runs([found.id], "", limit)[0]
 
-    def latest_runs(self, endpoint: str) -> list[tuple[str, Run]]:
+    def latest_runs(self, endpoint: str, limit: int) -> list[tuple[str, Run]]:
         """The latest run of each of the endpoint's experiments, with the experiment's name; newest first."""
         self._settle_all()
-        own = [one for one in self._store.experiments() if one.tags.get(ENDPOINT) == endpoint]
-        latest = [(one.name, run) for one in own for run in self._store.runs([one.id], "", 1)[0]]
-        return sorted(latest, key=lambda found: found[1].start_time, reverse=True)
-
-    def is_deleted(self, experiment: str) -> bool:
-        """Whether there was an experiment of this name; it still owns the name."""
-        found = self._store.experiment(experiment)
-        return found is not None and found.is_deleted
+        names = {one.id: one.name for one in self._store.experiments() if one.tags.get(ENDPOINT) == endpoint}
+        latest: dict[str, Run] = {}
+        page = None
+        while len(latest) < min(limit, len(names)):
+            runs, page = self._store.runs(list(names), "", PAGE, page)
+            for run in runs:
+                latest.setdefault(run.experiment_id, run)
+            if page is None:
+                break
+        return [(names[run.experiment_id], run) for run in latest.values()][:limit]
 
     def delete_run(self, endpoint: str, run_id: str) -> None:
         """Mark one of the endpoint's runs as deleted.
@@ -67,21 +102,29 @@ class ExperimentBook(RunBook):
         Raises:
             NoSuchRun, RunConflict: there is none, a run goes on, or it was deleted before; the word says which.
         """
-        try:
-            found = self._experiment(endpoint, name)
-        except NoSuchRun as error:
-            raise NoSuchRun("not found") from error
-        if found.is_deleted and not for_good:
-            raise RunConflict(DELETED)
-        self._settle_all()
-        goes_on = " AND ".join(f"attributes.status != '{status}'" for status in sorted(ENDED))
-        busy = self._store.runs([found.id], goes_on, 1)[0]
-        if busy:
-            raise RunConflict(busy[0].status.value)
-        if for_good:
-            self._store.purge_experiment(found)
-        else:
-            self._store.delete_experiment(found)
+        with self._changing:
+            try:
+                found = self._experiment(endpoint, name)
+            except NoSuchRun as error:
+                raise NoSuchRun("not found") from error
+            if found.is_deleted and not for_good:
+                raise RunConflict(DELETED)
+            self._settle_all()
+            goes_on = " AND ".join(f"attributes.status != '{status}'" for status in sorted(ENDED))
+            busy = self._store.runs([found.id], goes_on, 1)[0]
+            if busy:
+                raise RunConflict(busy[0].status.value)
+            if for_good:
+                self._store.purge_experiment(found)
+            else:
+                self._store.delete_experiment(found)
+
+    def _beside(self, task: str) -> list[str]:
+        """The other run of the same call, also while no process works on them yet."""
+        call = self._active.facts(task).get(CALL)
+        if call is None:
+            return []
+        return [one for one in self._active.tasks() if one != task and self._active.facts(one).get(CALL) == call]
 
     def _experiment(self, endpoint: str, name: str) -> Experiment:
         found = self._store.experiment(name)

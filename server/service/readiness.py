@@ -146,6 +146,9 @@ class Readiness:
         with self._starting:
             if self._thread is not None and self._thread.is_alive():
                 return
+            if not retrain and not self.wants_first_training():
+                # It was over a moment ago.
+                return
             self._thread = threading.Thread(
                 target=self._run, args=(retrain,), name=f"first training of {self._name}", daemon=True
             )

@@ -2,9 +2,6 @@
 
 import getpass
 import logging
-import os
-import signal
-import socket
 import tempfile
 import time
 from collections.abc import Mapping
@@ -13,6 +10,7 @@ from typing import Any
 
 from server.config import Config
 from server.errors import NoSuchRun, RunConflict, ServerError, TrackingUnavailable
+from server.service.stopping import stop
 from server.service.stores import open_store
 from server.storage.active_runs import ActiveRuns
 from server.tracking import Experiment, Run, Status
@@ -22,8 +20,8 @@ logger = logging.getLogger(__name__)
 ENDPOINT, TASK, SERVER = "restimator.endpoint", "restimator.task", "restimator.server"
 DIED = "the training process ended without an answer: it was killed, or memory ran out"
 MODEL, PICTURES = "model", "pictures"
-# Seconds until a process that does not mind a polite signal is killed, and until its end is no longer waited for.
-POLITE, PATIENCE = 2.0, 20.0
+# Seconds until the end of what was cancelled is no longer waited for.
+PATIENCE = 10.0
 # Seconds until a store that could not be reached is asked again for what nobody waits for.
 PAUSE = 30.0
 
@@ -31,6 +29,11 @@ PAUSE = 30.0
 def active_runs(config: Config) -> ActiveRuns:
     """The lock files of the runs of all servers that share this models_dir."""
     return ActiveRuns(Path(config.server.models_dir) / ".runs")
+
+
+def shared_folder(config: Config) -> str | None:
+    """The identity of models_dir, which other machines must see, too, if they train; else None."""
+    return active_runs(config).identity() if config.server.compute else None
 
 
 class RunBook:
@@ -99,9 +102,13 @@ class RunBook:
             if not abandoned:
                 return
             facts = self._active.facts(task)
-            run = self._find_by_task(task) if "run" not in facts else self._store.run(facts["run"])
-            if run is None:
-                self._active.forget(task)
+            try:
+                run = self._find_by_task(task) if "run" not in facts else self._store.run(facts["run"])
+            except NoSuchRun:
+                run = None
+            # What was deleted in MLflow meanwhile has no end there.
+            if run is None or run.lifecycle_stage == "deleted":
+                self._forget(task, facts.get("run", ""))
                 return
             if not run.has_ended:
                 status, reason = self._ending(task, run)
@@ -122,13 +129,16 @@ class RunBook:
             tasks = [task, *self._beside(task)]
             for one in tasks:
                 self._active.cancel(one)
-            self._stop(task)
-            for one in tasks:
-                self.settle(one)
-            ended = self.run(run_id)
-            if ended.status is Status.KILLED:
-                return ended
-            run = ended
+            stop(self._active, task)
+            run = self._store.run(run_id)
+            deadline = time.monotonic() + PATIENCE
+            # Somebody else may be ending it at this moment.
+            while not run.has_ended and time.monotonic() < deadline:
+                for one in tasks:
+                    self.settle(one)
+                run = self._store.run(run_id)
+            if run.status is Status.KILLED:
+                return run
         raise RunConflict(f"run {run_id} cannot be cancelled: it is {run.status}")
 
     def run(self, run_id: str) -> Run:
@@ -222,6 +232,10 @@ class RunBook:
             return Status.KILLED, None
         return Status.FAILED, reason or DIED
 
+    def _beside(self, task: str) -> list[str]:
+        """Other runs that end with this one."""
+        return []
+
     def _settle_all(self) -> None:
         for task in self._active.tasks():
             self.settle(task)
@@ -239,45 +253,10 @@ class RunBook:
     def _forget(self, task: str, run: str) -> None:
         endpoint = self._active.facts(task).get("endpoint")
         if endpoint in self._config.url:
-            open_store(self._config, endpoint).forget_published(run)
+            store = open_store(self._config, endpoint)
+            store.forget_published(run)
+            store.discard_unpublished(run)
         self._active.forget(task)
-
-    def _beside(self, task: str) -> list[str]:
-        """Other runs that the same process works on."""
-        facts = self._active.facts(task)
-        process = facts.get("pid"), facts.get("host")
-        others = ((one, self._active.facts(one)) for one in self._active.tasks() if one != task and process[0])
-        return [one for one, other in others if (other.get("pid"), other.get("host")) == process]
-
-    def _stop(self, task: str) -> None:
-        """End the processes that work on the task; one on another machine ends itself when it sees the mark."""
-        begun = time.monotonic()
-        told: set[int] = set()
-        while self._active.is_held(task) and time.monotonic() - begun < PATIENCE:
-            facts = self._active.facts(task)
-            pid = facts.get("pid")
-            if pid and facts.get("host") == socket.gethostname() and self._active.is_held(task):
-                number = signal.SIGKILL if time.monotonic() - begun > POLITE else signal.SIGTERM
-                if number == signal.SIGKILL or pid not in told:
-                    told.add(pid)
-                    _signal_tree(pid, number)
-            time.sleep(0.02)
-
-
-def _signal_tree(pid: int, number: signal.Signals) -> None:
-    """Signal the process and those that it started, such as the workers of n_jobs."""
-    pids = [pid]
-    for parent in pids:
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                pids += map(int, task.read_text().split())
-            except OSError:
-                continue
-    for one in pids:
-        try:
-            os.kill(one, number)
-        except ProcessLookupError:
-            continue
 
 
 def _quoted(name: str) -> str:

@@ -14,10 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from server.errors import NotReady, ServerError
+from server.config import Config
+from server.errors import NotReady, ServerError, TrainingFailed
 from server.estimators.base import Progress, Report
 from server.service.fitting import Fitted
-from server.service.run_book import MODEL, RunBook
+from server.service.recipe import Recipe
+from server.service.run_book import MODEL, RunBook, active_runs
+from server.service.serving import versions
 from server.storage.active_runs import ActiveRuns
 from server.storage.endpoint_store import EndpointStore
 from server.tracking import Status
@@ -39,6 +42,19 @@ def open_run(book: RunBook, key: str, endpoint: str, class_name: str) -> str:
 def this_process() -> tuple[str, int]:
     """What tells this process from others, also from those of other machines."""
     return socket.gethostname(), os.getpid()
+
+
+def check_folder(config: Config, identity: str | None) -> None:
+    """See to it that models_dir here is the one of that identity; None is any.
+
+    Raises:
+        TrainingFailed: it is another.
+    """
+    if identity is not None and not active_runs(config).has_identity(identity):
+        raise TrainingFailed(
+            f"{socket.gethostname()} does not have the server's models_dir, {config.server.models_dir}; "
+            "it must be the same folder, at the same path, on all machines of server.compute"
+        )
 
 
 @contextmanager
@@ -73,6 +89,7 @@ class RunLog:
         self.run = run
         self._book = book
         self._key = key
+        self._given: dict[str, str] = {}
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -90,6 +107,9 @@ class RunLog:
 
     def _end(self, status: Status, reason: str | None = None) -> None:
         try:
+            if self._given:
+                # The defaults of a class are known once it could be made.
+                self.record(self._given)
             self._book.end(self._key, self.run, status, reason)
         except NotReady as error:
             # Model and answer are what they are. The lock file stays, and so the run is ended later.
@@ -104,22 +124,27 @@ class RunLog:
         self,
         params: Mapping[str, Any] | None = None,
         metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
         files: Mapping[str, Path] | None = None,
     ) -> None:
         """Record anything; `files` go into folders of the run's artifacts, by the folders' names."""
-        self._book.record(self.run, params, metrics, {}, files)
+        self._book.record(self.run, params, metrics, tags, files)
 
-    def trained(self, fitted: Fitted, facts: Mapping[str, Any], model: Path) -> None:
-        """Record what was trained, how good it became, and the model itself."""
-        params = {"class": facts["class"], "rows": facts["rows"]} | {
-            name: text_of(value) for name, value in fitted.estimator.parameters().items()
-        }
-        params |= {OPTION + name: text_of(value) for name, value in facts["options"].items()}
-        if facts["data_version"] is not None:
-            params["data_version"] = facts["data_version"]
-        metrics = {"fit_seconds": facts["seconds"]} | metrics_of(fitted)
-        tags = {VERSIONS: json.dumps(facts["versions"])}
-        self._book.record(self.run, params, metrics, tags, {MODEL: model})
+    def planned(self, recipe: Recipe, rows: int, data_version: int | None) -> None:
+        """Record what is to be trained on how many rows: a run that fails tells it, too."""
+        params: dict[str, Any] = {"class": recipe.class_name, "rows": rows}
+        params |= {OPTION + name: text_of(value) for name, value in recipe.options.to_dict().items()}
+        if data_version is not None:
+            params["data_version"] = data_version
+        self._given = {name: text_of(value) for name, value in recipe.params.items()}
+        self._book.record(self.run, params, tags={VERSIONS: json.dumps(versions())})
+
+    def trained(self, fitted: Fitted, seconds: float, model: Path) -> None:
+        """Record all parameters, how good the model became, and the model itself."""
+        params = {name: text_of(value) for name, value in fitted.estimator.parameters().items()}
+        metrics = {"fit_seconds": seconds} | metrics_of(fitted)
+        self._book.record(self.run, params, metrics, {}, {MODEL: model})
+        self._given = {}
 
     def stored_as(self, version: int | None) -> None:
         """Record which version of the training data the rows became that came with the request."""

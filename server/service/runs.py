@@ -29,12 +29,14 @@ class RunView:
     """Everything that the page of a run shows.
 
     `run` is what `Runs.show` tells, `before` the same of the run of its endpoint that finished before it began, if
-    there is one; `pictures` are the names of those drawn so far.
+    there is one; `pictures` are the names of those drawn so far. `can_serve` tells whether its endpoint is one model,
+    and not a classifier of documents, which asks the model of any run.
     """
 
     run: dict[str, Any]
     before: dict[str, Any] | None
     pictures: list[str]
+    can_serve: bool
 
 
 class Runs:
@@ -101,6 +103,7 @@ class Runs:
             self._told(run, serving),
             self._shown(before, serving) if before else None,
             self._book.pictures(run_id) if run.has_ended else [],
+            run.tags[ENDPOINT] in self._config.models,
         )
 
     def losses(self, run_id: str) -> list[dict[str, float]]:
@@ -120,10 +123,9 @@ class Runs:
         return self._book.picture(run_id, name)
 
     @property
-    def patterns(self) -> Mapping[str, str | None]:
-        """The path of each endpoint's page, by its name; None where it has no page."""
-        paged = {name: entry.pattern for name, entry in self._config.url.items()}
-        return paged | dict.fromkeys(self._config.classifiers)
+    def patterns(self) -> Mapping[str, str]:
+        """The path of each endpoint's page, by its name."""
+        return {name: entry.pattern for name, entry in self._config.url.items()}
 
     def cancel(self, run_id: str) -> dict[str, Any]:
         """Stop the run; how it ended.

@@ -1,7 +1,6 @@
 """One training: the plain function that the training process runs."""
 
 import logging
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from server.config import Config
-from server.errors import ModelUnreadable, NotReady, TrainingFailed, UntrainableRows
+from server.errors import ModelUnreadable, NotReady, UntrainableRows
 from server.jobs import Afterwards
 from server.schema import Schema
 from server.service.description import configured_model
@@ -20,11 +19,10 @@ from server.service.preparation import prepare, raw_columns
 from server.service.recipe import Recipe, changed, effective
 from server.service.run_book import RunBook, active_runs
 from server.service.run_details import RunDetails
-from server.service.run_log import RunLog, at_work, open_run, reporter, this_process
+from server.service.run_log import RunLog, at_work, check_folder, open_run, reporter, this_process
 from server.service.serving import ModelCache, versions
 from server.service.source import fill_once, fingerprint, refill
 from server.service.stores import open_models, open_store
-from server.storage.active_runs import ActiveRuns
 from server.storage.endpoint_store import EndpointStore, own
 from server.tables.transform import Transform, find_transform
 
@@ -94,7 +92,7 @@ def train(task: TrainingTask, book: RunBook) -> Afterwards:
         TrainingCancelled: it was cancelled before it began.
     """
     active = active_runs(task.config)
-    _check_folder(task, active)
+    check_folder(task.config, task.folder)
     store = open_store(task.config, task.endpoint)
     is_first = task.run is None and not task.reload_source
     answer = None if active.exists(task.key) else _published_answer(task, store)
@@ -113,14 +111,6 @@ def train(task: TrainingTask, book: RunBook) -> Afterwards:
                 return _train(task, store, log) if answer is None else Afterwards(answer, nothing)
         finally:
             store.discard_unpublished(log.run)
-
-
-def _check_folder(task: TrainingTask, active: ActiveRuns) -> None:
-    if task.folder is not None and not active.has_identity(task.folder):
-        raise TrainingFailed(
-            f"{socket.gethostname()} does not have the server's models_dir, {task.config.server.models_dir}; "
-            "it must be the same folder, at the same path, on all machines of server.compute"
-        )
 
 
 def _published_answer(task: TrainingTask, store: EndpointStore) -> dict[str, Any] | None:
@@ -160,6 +150,7 @@ def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
     rows, data_version = _rows(task, log.run, store, recipe)
     transform = _transform(task)
     prepared = prepare(rows, recipe.options, task.endpoint, transform, recipe.text_col)
+    log.planned(recipe, len(prepared.rows), data_version)
     fitted = fit(prepared, recipe, allowed, reporter(log, store))
     facts = _facts(task, log.run, recipe, fitted) | {
         "rows": len(prepared.rows),
@@ -170,7 +161,7 @@ def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
         raw = Schema(raw_columns(rows)).to_dict()["features"]
         facts |= {"transform": transform.text, "transform_digest": transform.digest(), "raw": raw}
     store.stage_model(log.run, fitted.estimator.save, facts, fitted.estimator.is_folder)
-    log.trained(fitted, facts, store.staged_model(log.run, fitted.estimator.is_folder))
+    log.trained(fitted, facts["seconds"], store.staged_model(log.run, fitted.estimator.is_folder))
     details = RunDetails(log, store.details, prepared, recipe, allowed, fitted, facts["seconds"])
     details.hold_out_if_quick()
     store.publish(log.run, change if task.given else None)

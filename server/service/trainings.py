@@ -13,7 +13,7 @@ import pandas as pd
 from server.config import Config
 from server.errors import NotReady, ServerError, TrainingCancelled, TrainingFailed, UntrainableRows
 from server.jobs import Runner
-from server.service.run_book import RunBook, active_runs
+from server.service.run_book import RunBook, active_runs, shared_folder
 from server.service.run_log import open_run
 from server.service.settings import Settings
 from server.service.text_rows import storable
@@ -80,7 +80,7 @@ class Trainings:
             run = open_run(self._book, key, self._name, recipe.class_name or "none")
             if rows is not None:
                 self._stage(rows, key, run)
-            task = TrainingTask(self._name, self._config, key, run, dict(given), folder=self._folder())
+            task = TrainingTask(self._name, self._config, key, run, dict(given), folder=shared_folder(self._config))
             future: Future[dict[str, Any]] = Future()
             thread = threading.Thread(
                 target=self._carry_out, args=(task, working.pop_all(), future), name=f"run {run}", daemon=True
@@ -91,20 +91,17 @@ class Trainings:
     def start_first(self, retrain: bool) -> None:
         """Train because the endpoint has no model yet, or because its configuration has changed; wait for the end."""
         key = uuid.uuid4().hex
-        task = TrainingTask(self._name, self._config, key, reload_source=retrain, folder=self._folder())
+        task = TrainingTask(self._name, self._config, key, reload_source=retrain, folder=shared_folder(self._config))
         try:
             self._run(task)
         except ServerError as error:
-            self._give_up(key, error)
+            self._active.give_up(key, error.detail)
             raise
         finally:
             self._settle(key)
 
     def _run(self, task: TrainingTask) -> dict[str, Any]:
         return self._runner.run(train, task, self._book, wanted=lambda: not self._active.is_cancelled(task.key))
-
-    def _folder(self) -> str | None:
-        return self._active.identity() if self._config.server.compute else None
 
     def _stage(self, rows: pd.DataFrame, key: str, run: str) -> None:
         try:
@@ -122,7 +119,8 @@ class Trainings:
                 if isinstance(error, TrainingFailed) and self._active.is_cancelled(task.key):
                     failure = TrainingCancelled(f"run {task.run} was cancelled; the model is as it was")
                 elif isinstance(error, ServerError):
-                    self._give_up(task.key, error)
+                    # The process of a lost cluster may still work on it.
+                    self._active.give_up(task.key, error.detail)
             else:
                 failure = None
             finally:
@@ -132,11 +130,6 @@ class Trainings:
             future.set_result(answer)
         else:
             future.set_exception(failure)
-
-    def _give_up(self, key: str, error: ServerError) -> None:
-        """Let a run that its own process did not end fail for this reason; that of a lost cluster may still work."""
-        if self._active.exists(key) and not self._active.is_cancelled(key):
-            self._active.give_up(key, error.detail)
 
     def _settle(self, key: str) -> None:
         if self._active.exists(key):

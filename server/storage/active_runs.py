@@ -122,9 +122,10 @@ class ActiveRuns:
             self._path(task, CANCELLED).touch()
 
     def give_up(self, task: str, reason: str) -> None:
-        """Say that the run is to end because it failed, whoever else still works on it."""
-        self.note(task, {"reason": reason})
-        self.cancel(task)
+        """Say that the run is to end because it failed, whoever else still works on it; unless it is to end already."""
+        if self.exists(task) and not self.is_cancelled(task):
+            self.note(task, {"reason": reason})
+            self.cancel(task)
 
     def is_cancelled(self, task: str) -> bool:
         """Whether the run is to end."""

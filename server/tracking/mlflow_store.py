@@ -14,28 +14,26 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from filelock import FileLock
-
-from server.errors import NoSuchRun, RunConflict, TrackingUnavailable
-from server.tracking.runs import Experiment, Run, Status, experiment_of, run_of
+from server.errors import NoSuchRun, RunConflict, ServerError, StorageFull, TrackingUnavailable
+from server.tracking.connection import ENVIRONMENT, is_remote, let_go, open_client
+from server.tracking.runs import Experiment, Run, Status, experiment_of, is_page, run_of
 
 logger = logging.getLogger(__name__)
 # What one call of log_batch takes.
 MOST_PARAMS, MOST_TAGS, MOST_METRICS = 100, 100, 1000
 MOST_RUNS = 1000
-# Seconds until a database that does not answer is given up.
-CONNECT = 10
 REASON_TAG = "restimator.reason"
-# A server that cannot be reached must not hold up an answer for minutes, and nobody is told of what is trained here.
-ENVIRONMENT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-RUN_ID = re.compile(r"[\w-]{1,256}")
-REMOTE = ("http", "https", "databricks", "databricks-uc", "uc")
+# MLflow takes anything else for a mistake of the server's.
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
+# The store's address may hold a password, and the arguments of a process are everybody's to read.
+COLLECT = """
+import os, sys
+from mlflow.cli import cli
+store = os.environ["MLFLOW_TRACKING_URI"]
+cli(["gc", "--backend-store-uri", store, "--tracking-uri", store, "--experiment-ids", sys.argv[1]])
+"""
+# How SQLite and the system say that there is no room.
+FULL = ("disk is full", "No space left", "Disk quota exceeded")
 
 
 class MlflowStore:
@@ -142,6 +140,8 @@ class MlflowStore:
         """
         if not experiments:
             return [], None
+        if page is not None and not is_remote(self._uri) and not is_page(page):
+            raise NoSuchRun("there is no such page; the page before names the next one")
         with self._client() as client:
             found = client.search_runs(
                 list(experiments), where, max_results=limit, order_by=["attributes.start_time DESC"], page_token=page
@@ -186,7 +186,7 @@ class MlflowStore:
         from mlflow.exceptions import MlflowException
 
         location = None
-        if not self._is_remote:
+        if not is_remote(self._uri):
             folder = re.sub(r"[^\w.-]+", "-", name)[:60] + "-" + uuid.uuid4().hex[:8]
             location = (self._artifacts / folder).as_uri()
         try:
@@ -215,14 +215,14 @@ class MlflowStore:
         Raises:
             RunConflict: only the tracking server itself can.
         """
-        if self._is_remote:
+        if is_remote(self._uri):
             raise RunConflict("the tracking server deletes for good only by its own command, mlflow gc")
         if not experiment.is_deleted:
             self.delete_experiment(experiment)
         # MLflow's one public way, which takes a process and some seconds.
-        arguments = ["--backend-store-uri", self._uri, "--tracking-uri", self._uri, "--experiment-ids", experiment.id]
-        command = [sys.executable, "-m", "mlflow", "gc", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ENVIRONMENT, check=False)
+        command = [sys.executable, "-c", COLLECT, experiment.id]
+        environment = os.environ | ENVIRONMENT | {"MLFLOW_TRACKING_URI": self._uri}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode:
             logger.error("mlflow gc failed:\n%s", done.stderr)
             raise TrackingUnavailable(f"MLflow could not delete {experiment.name}; the log says why")
@@ -230,24 +230,23 @@ class MlflowStore:
         if location.scheme == "file":
             shutil.rmtree(unquote(location.path), ignore_errors=True)
 
-    @property
-    def _is_remote(self) -> bool:
-        return urlsplit(self._uri).scheme in REMOTE
-
     @contextmanager
     def _client(self) -> Iterator[Any]:
         """MLflow's client; its errors become this server's."""
         try:
             yield self._opened or self._open()
-        except (NoSuchRun, RunConflict, TrackingUnavailable):
+        except ServerError:
             raise
         except Exception as error:
             code = getattr(error, "error_code", None)
             if code == "RESOURCE_DOES_NOT_EXIST":
                 raise NoSuchRun(f"there is no such run or experiment: {error}") from error
+            if any(sign in str(error) for sign in FULL):
+                raise StorageFull("no space is left on the disk of the store of runs; nothing was changed") from error
             if "page token" in str(error):
                 raise NoSuchRun("there is no such page; the page before names the next one") from error
             logger.exception("the store of runs refuses")
+            let_go(self._opened)
             text = str(error).strip().splitlines()
             reason = text[0][:300] if text else type(error).__name__
             detail = f"the store of runs (server.tracking_uri) refuses: {reason}"
@@ -256,30 +255,5 @@ class MlflowStore:
     def _open(self) -> Any:
         with self._opening:
             if self._opened is None:
-                for name, value in ENVIRONMENT.items():
-                    os.environ.setdefault(name, value)
-                self._lock.parent.mkdir(parents=True, exist_ok=True)
-                # Processes that create a fresh store at the same time destroy it.
-                with FileLock(self._lock):
-                    self._check_database()
-                    from mlflow import MlflowClient
-
-                    logging.getLogger("alembic").setLevel(logging.WARNING)
-                    logging.getLogger("mlflow").setLevel(logging.WARNING)
-                    client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
-                    client.search_experiments(max_results=1)
-                self._opened = client
+                self._opened = open_client(self._uri, self._lock)
         return self._opened
-
-    def _check_database(self) -> None:
-        """Raise at once what MLflow would try again for minutes."""
-        if self._is_remote:
-            return
-        import sqlalchemy
-
-        timeout = {"connect_timeout": CONNECT} if self._uri.startswith("postgresql") else {}
-        engine = sqlalchemy.create_engine(self._uri, connect_args=timeout)
-        try:
-            engine.connect().close()
-        finally:
-            engine.dispose()

@@ -1,5 +1,7 @@
 """Runs and experiments as plain values, which need no MLflow to be held."""
 
+import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -81,3 +83,12 @@ def experiment_of(found: Any) -> Experiment:
     """MLflow's experiment as a plain value."""
     location = found.artifact_location or ""
     return Experiment(found.experiment_id, found.name, found.lifecycle_stage, location, dict(found.tags or {}))
+
+
+def is_page(token: str) -> bool:
+    """Whether MLflow's database store can have given the token; it takes others for what they are not."""
+    try:
+        offset = json.loads(base64.b64decode(token, validate=True))["offset"]
+    except (ValueError, TypeError, KeyError):
+        return False
+    return type(offset) is int and 0 <= offset < 2**31

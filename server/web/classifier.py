@@ -1,18 +1,22 @@
 """ClassifierHandler's eight routes, with the answers that its seed documents."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, request
 from flask_restful import Resource
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from server.config import Limits
-from server.errors import BadRequest, NoSuchRun, RunConflict, ServerError, did_you_mean
+from server.errors import BadRequest, NoSuchRun, NotReady, RunConflict, ServerError, TooLarge, did_you_mean
 from server.service.classifier import DocumentClassifier
+from server.service.classifier_fields import check_known, text_field
 from server.service.runs import run_info
 from server.web.request_data import read_request
 from server.web.responses import json_response
 
+logger = logging.getLogger(__name__)
 NO_DOCUMENTS: Mapping[str, Any] = {
     "number_documents_treated": 0,
     "number_documents_non_treated": 0,
@@ -20,6 +24,8 @@ NO_DOCUMENTS: Mapping[str, Any] = {
 }
 USUAL = 10
 MOST = 1000
+# Of a request with more mistakes, so many are told.
+MOST_PROBLEMS = 20
 
 
 def enveloped(status: int, message: str, data: Any = None, error: str = "") -> Response:
@@ -34,9 +40,17 @@ def in_envelope(method: Callable[..., Response]) -> Callable[..., Response]:
     def answer(*arguments: Any, **named: Any) -> Response:
         try:
             return method(*arguments, **named)
+        except RequestEntityTooLarge:
+            return enveloped(413, TooLarge.title, error="the body is larger than server.limits.body_mb")
         except ServerError as error:
-            detail = "; ".join(problem.detail for problem in error.problems) or error.detail
-            return enveloped(error.status, error.title, error=detail)
+            several = "; ".join(problem.detail for problem in error.problems[:MOST_PROBLEMS])
+            detail = several if len(error.problems) > 1 else error.detail
+            response = enveloped(error.status, error.title, error=detail)
+            if isinstance(error, NotReady):
+                logger.warning("%s: %s", error.title, error.detail)
+                if error.retry_after is not None:
+                    response.headers["Retry-After"] = str(error.retry_after)
+            return response
 
     return answer
 
@@ -51,25 +65,17 @@ class ClassifierResource(Resource):
         self._limits = limits
 
     def _given(self) -> dict[str, Any]:
-        """The body's fields; those of a form have one value each, but for the labels."""
+        """The body's fields; those of a form or query have one value each, but for the labels."""
         data = read_request(request, self._limits)
-        data.check_options(())
-        given = data.given()
-        for name, values in data.fields.items():
-            if name != "labels" and len(values) == 1:
-                given[name] = values[0]
-        return given
+        sent = data.options | data.fields
+        plain = {name: values[0] if len(values) == 1 and name != "labels" else values for name, values in sent.items()}
+        return plain | {name: value for name, value in data.given().items() if name not in sent}
 
     def _named(self, name: str) -> str:
         """The only field there may be."""
         given = self._given()
-        for other in given:
-            if other != name:
-                raise BadRequest(f"unknown field {other!r}{did_you_mean(other, (name,))}; known: {name}")
-        value = given.get(name)
-        if not isinstance(value, str) or not value:
-            raise BadRequest(f"{name} must be a text" + ("" if name in given else "; it is missing"))
-        return value
+        check_known(given, (name,))
+        return text_field(given, name)
 
 
 class Process(ClassifierResource):
@@ -94,7 +100,7 @@ class JobStatus(ClassifierResource):
 
 
 class RunIdStatus(ClassifierResource):
-    """The same, by GET."""
+    """The last three runs of an experiment, by GET."""
 
     def get(self) -> Response:
         return _last_runs(self._classifier, self._named("experiment_name"))
@@ -106,12 +112,12 @@ class LastRuns(ClassifierResource):
     def get(self) -> Response:
         for name in request.args:
             if name != "limit":
-                raise BadRequest(f"unknown filter {name!r}; known: limit")
+                raise BadRequest(f"unknown filter {name!r}{did_you_mean(name, ('limit',))}; known: limit")
         limit = request.args.get("limit", str(USUAL))
-        if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
+        if not limit.isdecimal() or len(limit) > len(str(MOST)) or not 1 <= int(limit) <= MOST:
             raise BadRequest(f"limit must be a number from 1 to {MOST}, not {limit!r}")
         found = self._classifier.latest_runs(int(limit))
-        return json_response([_told(run, labels=False) | {"experiment_name": name} for name, run in found])
+        return json_response([told(run, labels=False) | {"experiment_name": name} for name, run in found])
 
 
 class Deletion(ClassifierResource):
@@ -171,10 +177,11 @@ ROUTES: Mapping[str, type[ClassifierResource]] = {
 
 
 def _last_runs(classifier: DocumentClassifier, experiment: str) -> Response:
-    return json_response([_told(run, labels=True) for run in classifier.last_runs(experiment)])
+    return json_response([told(run, labels=True) for run in classifier.last_runs(experiment)])
 
 
-def _told(run: Any, labels: bool) -> dict[str, Any]:
+def told(run: Any, labels: bool) -> dict[str, Any]:
+    """The run as the seed lists it, with or without its labels."""
     told = {"run_id": run.id, "status": run.status.value}
     if labels:
         told |= {f"params.{name}": run.params.get(name) for name in ("label2id", "id2label")}

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, render_template, request
 from flask_restful import Resource
 
+from server.service.classifier import DocumentClassifier
 from server.service.endpoint import Endpoint
 from server.service.overview import Overview, overview
 from server.web.responses import html_response, json_response, page_or_json
@@ -15,14 +16,21 @@ from server.web.responses import html_response, json_response, page_or_json
 class Index(Resource):
     """The endpoints, for people as a page and for programs as JSON."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(
+        self, endpoints: Mapping[str, Endpoint], classifiers: Mapping[str, DocumentClassifier] | None = None
+    ) -> None:
         self._endpoints = endpoints
+        self._classifiers = classifiers or {}
 
     def get(self) -> Response:
         entries = [(endpoint, overview(endpoint)) for endpoint in self._endpoints.values()]
         if page_or_json(request, "html") == "json":
-            return json_response({"endpoints": [_entry(endpoint, seen) for endpoint, seen in entries]})
-        return html_response(render_template("index.html", entries=entries, now=datetime.now(UTC)))
+            listed = [_entry(endpoint, seen) for endpoint, seen in entries]
+            return json_response({"endpoints": listed + [_classifier_entry(one) for one in self._classifiers.values()]})
+        classifiers = list(self._classifiers.values())
+        return html_response(
+            render_template("index.html", entries=entries, classifiers=classifiers, now=datetime.now(UTC))
+        )
 
 
 def _entry(endpoint: Endpoint, seen: Overview) -> dict[str, Any]:
@@ -41,4 +49,16 @@ def _entry(endpoint: Endpoint, seen: Overview) -> dict[str, Any]:
         "pretrained": seen.pretrained,
         "trained": seen.trained.isoformat() if seen.trained else None,
         "rows": seen.rows,
+    }
+
+
+def _classifier_entry(classifier: DocumentClassifier) -> dict[str, Any]:
+    """What can be said without looking at its runs, for which MLflow would have to be started."""
+    return {
+        "name": classifier.name,
+        "url": classifier.entry.pattern,
+        "handler": classifier.entry.handler,
+        "state": "ready",
+        "reason": None,
+        "class": classifier.entry.kwargs.model.class_,
     }

@@ -12,6 +12,7 @@ from server.service.endpoint import Endpoint
 from server.service.runs import Runs
 from server.service.text import TextEndpoint
 from server.web.classifier import ROUTES
+from server.web.classifier_page import ClassifierPage
 from server.web.index import Index
 from server.web.mlhandler import MLHandlerResource
 from server.web.responses import error_response, json_response
@@ -89,9 +90,11 @@ def register_routes(
     app.jinja_env.filters.update(FILTERS)
     register_static_files(app, base)
     claimed = {endpoint.entry.pattern for endpoint in endpoints.values()}
+    claimed |= {classifier.entry.pattern for classifier in classifiers.values()}
     free = [path for path in dict.fromkeys((base or "/", "/")) if path not in claimed]
     if free:
-        api.add_resource(Index, *free, resource_class_kwargs={"endpoints": endpoints}, strict_slashes=False)
+        listed = {"endpoints": endpoints, "classifiers": classifiers}
+        api.add_resource(Index, *free, resource_class_kwargs=listed, strict_slashes=False)
     app.context_processor(
         lambda: {
             "index": request.script_root + free[0] if free else None,
@@ -102,6 +105,13 @@ def register_routes(
 
 def _add_classifiers(api: Api, classifiers: Mapping[str, DocumentClassifier], limits: Limits) -> None:
     for name, classifier in classifiers.items():
+        api.add_resource(
+            ClassifierPage,
+            classifier.entry.pattern,
+            endpoint=f"classifier:{name.replace('.', '·')}",
+            resource_class_kwargs={"classifier": classifier},
+            strict_slashes=False,
+        )
         for route, resource in ROUTES.items():
             api.add_resource(
                 resource,

@@ -16,7 +16,7 @@ from server.web.wording import instant
 ON_PAGE = 25
 
 
-def list_page(found: list[dict[str, Any]], following: str | None, patterns: Mapping[str, str | None]) -> Response:
+def list_page(found: list[dict[str, Any]], following: str | None, patterns: Mapping[str, str]) -> Response:
     """The runs found as a page; `following` is the address of the next one, `patterns` has the paths of endpoints."""
     asked = {name: value for name, value in request.args.items() if value and name != "_format"}
     page = render_template(
@@ -33,7 +33,7 @@ def list_page(found: list[dict[str, Any]], following: str | None, patterns: Mapp
     return html_response(page)
 
 
-def run_page(view: RunView, patterns: Mapping[str, str | None]) -> Response:
+def run_page(view: RunView, patterns: Mapping[str, str]) -> Response:
     """The page of one run."""
     run, now = view.run, datetime.now(UTC)
     pattern = patterns.get(run["endpoint"])
@@ -45,6 +45,7 @@ def run_page(view: RunView, patterns: Mapping[str, str | None]) -> Response:
         before=view.before,
         pictures=[picture_words(name, "rows that it learned from") for name in view.pictures],
         url=url,
+        can_serve=view.can_serve,
         now=now,
         facts={
             "url": url,

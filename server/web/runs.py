@@ -13,6 +13,8 @@ from server.web.responses import json_response, page_or_json, picture_response
 from server.web.run_pages import ON_PAGE, list_page, run_page
 
 PATH = "/runs"
+# Digits of a number that means anything here.
+LONGEST = 9
 FILTERS = ("endpoint", "status", "limit", "page")
 VIEWS = ("_format", "_losses", "_picture")
 USUAL = 100
@@ -67,7 +69,7 @@ def run_list(runs: Runs, endpoint: str | None, before: str) -> Response:
 def _found(runs: Runs, endpoint: str | None, before: str, usual: int) -> tuple[list[dict[str, Any]], str | None]:
     """The runs that the query asks for, by default the usual number of them, and the address of those that follow."""
     limit = request.args.get(f"{before}limit", str(usual))
-    if not limit.isdecimal():
+    if not limit.isdecimal() or len(limit) > LONGEST:
         raise BadRequest(f"{before}limit must be a number from 1 to {MOST}, not {limit!r}")
     # A form sends what nothing was chosen of as an empty value.
     status = request.args.get(f"{before}status") or None
@@ -97,12 +99,12 @@ def prefix(base_url: str) -> str:
 
 def patience() -> float | None:
     """How many seconds the client would wait before it is told where to look (RFC 7240); None: as long as it takes."""
-    preferences = parse_dict_header(request.headers.get("Prefer", ""))
+    preferences = parse_dict_header(request.headers.get("Prefer", "").lower())
     if "respond-async" not in preferences:
         return None
     wait = preferences.get("wait") or "0"
     # A preference that is not understood is no preference.
-    return float(wait) if wait.isdecimal() else 0.0
+    return float(wait) if wait.isdecimal() and len(wait) <= LONGEST else 0.0
 
 
 def accepted(run: dict[str, Any], base: str) -> Response:

@@ -91,3 +91,37 @@ def test_pickles_that_are_not_there_are_errors(check, tmp_path):
 def test_data_that_are_not_there_are_an_error(check):
     status, output = check({"data": "data/nowhere.csv", "model": {"class": "SARIMAX", "index_col": "index"}})
     assert (status, "nowhere.csv does not exist" in output) == (1, True)
+
+
+DOCUMENTS = {"documents": "data", "model": {"class": "LogisticRegression", "params": {"C": 2}}}
+
+
+def test_a_right_classifier_of_documents_passes(check):
+    status, output = check(DOCUMENTS, "ClassifierHandler")
+    assert (status, "min_size_label: 10" in output) == (0, True)
+    assert check({"training": {"num_train_epochs": 2}}, "ClassifierHandler")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "words"),
+    [
+        ({"model": {"class": "LogisticRegresion"}}, "url.e.kwargs.model.class: "),
+        ({"model": {"class": "KMeans"}}, "url.e.kwargs.model.class: "),
+        ({"model": {"class": "SVC", "params": {"c": 1}}}, "url.e.kwargs.model.params.c: "),
+        ({"model": {"class": "SVC", "params": {"C": -1}}}, "url.e.kwargs.model.params.C: "),
+        ({"model": {"class": "SVC", "vectorizer_params": {"ngrams": 2}}}, "url.e.kwargs.model.vectorizer_params"),
+        ({"model": {"class": "GridSearchCV", "params": {"estimator": "SVC"}}}, "url.e.kwargs.model.params"),
+        ({"training": {"num_train_epoch": 2}}, "url.e.kwargs.training.num_train_epoch: "),
+        ({"training": {"num_train_epochs": -2}}, "url.e.kwargs.training.num_train_epochs: "),
+        ({"model": {"class": "SVC"}, "training": {"num_train_epochs": 2}}, "SVC is no transformer"),
+        ({"size_train": 1}, "url.e.kwargs.size_train"),
+        ({"min_size_label": 0}, "url.e.kwargs.min_size_label"),
+        ({"validation": 2}, "url.e.kwargs.validation"),
+        ({"document": "data"}, "url.e.kwargs.document: unknown key; did you mean 'documents'?"),
+    ],
+    ids=str,
+)
+def test_a_mistake_in_a_classifier_of_documents_stops_the_start_with_its_path(check, kwargs, words):
+    with pytest.raises(ConfigError) as raised:
+        check(kwargs, "ClassifierHandler")
+    assert words in raised.value.detail

@@ -13,6 +13,8 @@ from server.documents import DocumentLimits, read_documents
 from tests.documents.library import WORDS, sentences
 from tests.documents.writers import WRITERS, mail, pdf, word
 
+pytestmark = pytest.mark.slow
+
 CHANCE = random.Random(5)
 TEXT = sentences([words.split() for words in WORDS["food"]], CHANCE)
 VALID = {kind: write(TEXT) for kind, write in WRITERS.items()} | {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub import Hub, running_hub
+from tests.hub import Hub, hub_in_reach
 from tests.tiny import tiny_model
 
 
@@ -25,16 +25,6 @@ def model(tiny: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def hub(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """A hub with the model `org/tiny`, and an empty cache; the real hub is out of reach."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import close_session
-
-    with running_hub() as hub:
+    with hub_in_reach(monkeypatch, tmp_path / "cache") as hub:
         hub.repositories["org/tiny"] = model
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        files = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", files)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
         yield hub
-        close_session()

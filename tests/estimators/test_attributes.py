@@ -13,6 +13,8 @@ from server.estimators.catalogue import find_class
 from server.estimators.parameters import build, check_parameters
 from tests.estimators.test_contract import PARAMETERS, ROWS, SERVED, target_of
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = ROWS[["size", "weight", "age"]].astype(float)
 
 

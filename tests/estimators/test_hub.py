@@ -16,6 +16,8 @@ from server.estimators.hub import HUB_NAME, cached, fetch
 from server.estimators.text_folder import read_folder
 from tests.hub import COMMIT
 
+pytestmark = pytest.mark.slow
+
 WHOLE = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 ELSEWHERE = (
     "; on a machine with a connection run `flask --app wsgi text fetch org/tiny DIR`, copy DIR here "

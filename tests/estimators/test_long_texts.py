@@ -14,6 +14,8 @@ from server.estimators.text_folder import read_folder
 from server.estimators.texts import SentimentEstimator, roc_auc
 from tests.tiny import WORDS
 
+pytestmark = pytest.mark.slow
+
 # The tiny models take 128 tokens, two of them special, and every word of WORDS is one token.
 ROOM, OVERLAP = 126, 16
 TURNING = "good " * ROOM + "boring hate " * 150

@@ -7,9 +7,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from distributed import Client
+from joblib import Parallel, delayed
 
 from server.errors import BadRequest, NotReady, TrainingFailed
 from server.jobs import ClusterRunner, cluster, cluster_problems, scheduler
+from server.jobs.parallel import spread
 from tests.cluster import Cluster, children
 from tests.conftest import ROOT
 from tests.jobs import work
@@ -157,8 +160,9 @@ def test_parts_of_a_lost_worker_are_done_by_the_others(own, own_runner):
     places = {worker.pid: worker for worker in own.workers}
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(own_runner.run, work.divide, None, 0.5, 12)
-        until(lambda: any(children(pid)[1:] for pid in places), 30)
-        time.sleep(2)
+        with Client(own.address, set_as_default=False) as client:
+            # The job is one worker's, and parts are the others'.
+            until(lambda: all(client.processing().values()), 30)
         next(worker for pid, worker in places.items() if not children(pid)).kill()
         assert job.result(60) <= set(places)
 
@@ -169,6 +173,14 @@ def test_a_job_that_costs_every_worker_fails(own, own_runner):
     own.wait_for_workers(4)
     with pytest.raises(TrainingFailed, match="each Dask worker that began it was lost"):
         own_runner.run(work.kill_grandparent)
+
+
+def test_a_part_that_costs_every_worker_fails(own):
+    for _ in range(4):
+        own.start_worker()
+    own.wait_for_workers(4)
+    with spread(own.address), pytest.raises(TrainingFailed, match="could not do a part of the training: KilledWorker"):
+        Parallel()([delayed(os._exit)(1)])
 
 
 def test_a_job_nobody_wants_does_not_wait_for_a_worker(own_runner):
@@ -184,15 +196,16 @@ def test_a_cluster_without_workers_is_told(own_runner, monkeypatch):
 
 
 def test_a_lost_scheduler_ends_the_job_and_the_next_waits_for_its_return(own, own_runner, holding, monkeypatch):
-    monkeypatch.setattr(scheduler, "CONNECTING", 1)
     own.start_worker()
     job = holding.begin()
     holding.wait()
     own.kill_scheduler()
     with pytest.raises(NotReady, match=r"\(server\.compute\) was lost"):
         job.result(20)
-    with pytest.raises(NotReady, match=r"\(server\.compute\) (cannot be reached|was lost)"):
-        own_runner.run(work.add, 1, 2)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(scheduler, "CONNECTING", 1)
+        with pytest.raises(NotReady, match=r"\(server\.compute\) (cannot be reached|was lost)"):
+            own_runner.run(work.add, 1, 2)
     own.start_scheduler()
     own.start_worker()
     assert own_runner.run(work.add, 1, 2) == 3

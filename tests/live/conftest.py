@@ -42,7 +42,7 @@ class LiveServer:
             )  # fmt: skip
         self.wait("/readyz" if ready else "/healthz")
 
-    def wait(self, path: str, seconds: float = 60) -> None:
+    def wait(self, path: str, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while True:
             try:

@@ -11,10 +11,13 @@ import pytest
 import requests
 from distributed import Client
 
+from server.storage.files import read_json
 from tests.cluster import Cluster, children
 from tests.conftest import titanic_endpoint
 from tests.jobs.test_runner import lives, until
 from tests.live.conftest import serving
+from tests.live.test_classifier import ENDLESS
+from tests.web.classifying import PAYLOAD, SPACE, URL, classifier_entry, write_documents
 
 pytestmark = [
     pytest.mark.live,
@@ -89,6 +92,26 @@ class Trainer:
         held = {os.readlink(path) for path in Path(f"/proc/{process}/fd").iterdir() if path.is_symlink()}
         return any(f"socket:[{inode}]" in held for inode in inodes)
 
+    def process(self, pattern: str) -> str:
+        """Begin to train a classifier of documents; the run."""
+        payload = PAYLOAD | {"experiment_name": "documents of " + pattern.strip("/")}
+        answer = requests.post(f"{self.live.url}{pattern}/process", json=payload, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]["info"]["run_id"]
+
+    def run(self, run: str) -> dict:
+        return requests.get(f"{self.live.url}/runs/{run}", timeout=30).json()
+
+    def works_on(self, run: str, not_yet: int | None = None) -> int:
+        """The process that works on the run, once it is another than that one."""
+
+        def found() -> list[int]:
+            facts = [read_json(path) or {} for path in (self.folder / "models" / ".runs").glob("*.json")]
+            return [one["pid"] for one in facts if one.get("run") == run and one.get("pid", not_yet) != not_yet]
+
+        until(found, 60)
+        return found()[0]
+
     def worker_of(self, process: int):
         return next(worker for worker in self.cluster.workers if process in children(worker.pid))
 
@@ -100,9 +123,15 @@ def shared(tmp_path_factory):
     (folder / "holding.py").write_text(HOLDING)
     cluster = Cluster(folder)
     cluster.complete(2)
+    write_documents(folder)
     data = {"url": "$YAMLPATH/data/titanic.csv", "transform": "holding.hold"}
+    url = {
+        "titanic": titanic_endpoint(data=data),
+        "custom": classifier_entry(),
+        "endless": classifier_entry(model=ENDLESS) | {"pattern": "/endless"},
+    }
     try:
-        with serving(folder, {"titanic": titanic_endpoint(data=data)}, compute=cluster.address) as live:
+        with serving(folder, url, compute=cluster.address) as live:
             yield Trainer(live, cluster, folder)
     finally:
         cluster.stop()
@@ -186,6 +215,29 @@ def test_a_training_that_waits_for_a_worker_can_be_cancelled(trainer):
     ).json()
     cancelled = requests.delete(f"{trainer.live.url}/runs/{begun['run_id']}", timeout=60)
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "KILLED"), cancelled.text
+
+
+def test_a_classifier_of_documents_is_trained_on_a_worker(trainer):
+    run = trainer.process(URL)
+    until(lambda: trainer.run(run)["status"] == "FINISHED", 60)
+    asked = {"runid": run, "text": SPACE}
+    assert requests.post(f"{trainer.live.url}{URL}/predict", json=asked, timeout=30).json()["data"]["label"] == "space"
+
+
+def test_a_classifier_whose_worker_is_killed_learns_on_the_other_and_can_be_cancelled(trainer):
+    run = trainer.process("/endless")
+    until(lambda: trainer.run(run)["metrics"].get("number_documents_treated"), 60)
+    first = trainer.works_on(run)
+    lost = trainer.worker_of(first)
+    lost.kill()
+    lost.wait()
+    second = trainer.works_on(run, not_yet=first)
+    assert not lives(first)
+    assert trainer.worker_of(second) is not lost
+    assert trainer.run(run)["status"] == "RUNNING"
+    cancelled = requests.delete(f"{trainer.live.url}/runs/{run}", timeout=60)
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "KILLED"), cancelled.text
+    until(lambda: not lives(second), 5)
 
 
 def test_without_the_scheduler_trainings_fail_and_the_server_lives(trainer):

@@ -119,6 +119,8 @@ def test_twenty_kills_lose_nothing_and_leave_nothing_half_done(make_live, tmp_pa
     clients._train()
     moments = random.Random(20)
     for _ in range(KILLS):
+        # What keeps the runs starts with the first question; a kill before that would only ever meet its start.
+        assert requests.get(live.url + "/runs?limit=1", timeout=60).status_code == 200
         clients.start()
         time.sleep(moments.uniform(0.05, 2))
         live.kill()

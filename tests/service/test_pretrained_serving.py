@@ -13,6 +13,8 @@ from tests.conftest import ROOT, ROW, titanic_endpoint, wait_until_ready, write_
 from tests.reviews import QUERY, journeys, reviews, text_endpoint
 from tests.tiny import tiny_model
 
+pytestmark = pytest.mark.slow
+
 URL = "/text"
 
 

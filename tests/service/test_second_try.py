@@ -6,6 +6,10 @@ import pytest
 
 from server.errors import TrainingFailed
 from server.jobs import InlineRunner
+from server.jobs.runner import always
+from server.service import classifier_training
+from server.service.classifier import DocumentClassifier
+from server.service.experiment_book import ExperimentBook
 from server.service.run_book import RunBook, active_runs
 from server.service.run_log import open_run
 from server.service.stores import open_store
@@ -13,6 +17,10 @@ from server.service.training import TrainingTask, train
 from server.tracking import Status
 from server.tracking.mlflow_store import REASON_TAG
 from tests.conftest import titanic_endpoint
+from tests.jobs.test_runner import until
+from tests.web.classifying import PAYLOAD, classifier_entry, write_documents
+
+NAME = PAYLOAD["experiment_name"]
 
 
 class Try:
@@ -104,3 +112,34 @@ def test_a_run_that_was_given_up_fails_with_the_reason(tried):
     tried.active.give_up("key", "the cluster was lost")
     run = tried.book.run(task.run)
     assert (run.status, run.tags[REASON_TAG]) == (Status.FAILED, "the cluster was lost")
+
+
+def test_documents_that_were_read_before_their_machine_was_lost_are_read_again(make_config, tmp_path, monkeypatch):
+    write_documents(tmp_path)
+    config = make_config({"url": {"custom": classifier_entry()}})
+    book = InlineRunner().keep(ExperimentBook, config)
+    before: list[Status] = []
+
+    class Losing(InlineRunner):
+        """Runs a job again whose first process was lost between reading and learning."""
+
+        def run(self, function, *arguments, wanted=always):
+            def die(*_):
+                raise KeyboardInterrupt
+
+            def be_lost(*_):
+                before.extend(run.status for run in book.experiment_runs("custom", NAME, 2))
+                losing.setattr(RunBook, "end", die)
+                raise KeyboardInterrupt
+
+            with monkeypatch.context() as losing:
+                losing.setattr(classifier_training, "_train", be_lost)
+                with pytest.raises(KeyboardInterrupt):
+                    function(*arguments)
+            return super().run(function, *arguments)
+
+    run = DocumentClassifier("custom", config, Losing(), book).process(PAYLOAD)
+    until(lambda: book.run(run.id).has_ended, 60)
+    assert before == [Status.RUNNING, Status.FINISHED]
+    assert [one.status for one in book.experiment_runs("custom", NAME, 2)] == [Status.FINISHED, Status.FINISHED]
+    assert book.run(run.id).metrics["number_documents_treated"] == 3 * 14

@@ -52,11 +52,11 @@ def test_without_room_a_change_says_so_and_changes_nothing(runner, tmp_path, cha
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of one MiB."""
+    """A file system of four MiB: every training keeps a copy of its model."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = shutil.which("mount") if sys.platform == "linux" and os.geteuid() == 0 else None
-    if not mount or subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False).returncode:
+    if not mount or subprocess.run([mount, "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=False).returncode:
         pytest.skip("mounting a file system is not permitted")
     yield disk
     subprocess.run(["umount", disk], check=True)
@@ -75,7 +75,9 @@ def client(small_disk, tmp_path):
     """A trained endpoint whose state lies on the small disk."""
     model = {"class": "DecisionTreeClassifier", "target_col": "y", "params": {"random_state": 0}}
     url = {"m": {"pattern": "/m", "handler": "MLHandler", "kwargs": {"model": model}}}
-    values = {"server": {"models_dir": str(small_disk / "models")}, "url": url}
+    # A store of runs needs more room than this disk has, and keeps its file open.
+    server = {"models_dir": str(small_disk / "models"), "tracking_uri": f"sqlite:///{tmp_path}/models/mlflow.db"}
+    values = {"server": server, "url": url}
     app = create_app(load_config(write_config(tmp_path, values), {}), BriefRunner())
     app.testing = False
     client = app.test_client()

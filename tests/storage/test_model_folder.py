@@ -15,6 +15,8 @@ from server.storage.model_folder import FACTS, ModelFolder, zipped
 from tests.storage import dying
 from tests.storage.conftest import dies
 
+pytestmark = pytest.mark.slow
+
 FILE, FOLDER = False, True
 MOST_STEPS = 80
 # Before → what a training then publishes.

@@ -12,8 +12,7 @@ import pytest
 
 from server.app import create_app
 from server.config import load_config
-from server.jobs import InlineRunner
-from tests.conftest import ROOT, ROW, titanic_endpoint, wait_until_ready, write_config
+from tests.conftest import ROOT, ROW, BriefRunner, titanic_endpoint, wait_until_ready, write_config
 from tests.reviews import text_endpoint
 from tests.web import forecasting
 
@@ -23,7 +22,7 @@ URL = "/titanic"
 
 def build(folder: Path, url: dict[str, Any], **server: Any) -> Any:
     """A client of a server that outlives a test; the titanic endpoint among its endpoints is trained."""
-    app = create_app(load_config(write_config(folder, {"url": url, "server": server}), {}), InlineRunner())
+    app = create_app(load_config(write_config(folder, {"url": url, "server": server}), {}), BriefRunner())
     client = app.test_client()
     wait_until_ready(client, f"{URL}?{urlencode(ROW)}")
     return client

@@ -1,42 +1,28 @@
-"""ClassifierHandler: the seed's requests, in its order, and what it refuses."""
-
-import json
-import time
+"""ClassifierHandler: the seed's requests, in its order."""
 
 import pytest
 
-from tests.documents.library import write_library
+from tests.web.classifying import (
+    NOTHING,
+    PAYLOAD,
+    SPACE,
+    URL,
+    assert_refused,
+    begun,
+    classifier_entry,
+    finished,
+    post,
+    write_documents,
+)
 from tests.web.reading import Page
 
-LABELS = ["business", "space", "sport"]
-ENTRY = {
-    "pattern": "/custom_classifier",
-    "handler": "ClassifierHandler",
-    "kwargs": {"documents": "$YAMLPATH/documents", "model": {"class": "LogisticRegression"}},
-}
-PAYLOAD = {"labels": LABELS, "path": "dataset1", "experiment_name": "Custom_Classifier10"}
-NOTHING = {"number_documents_treated": 0, "number_documents_non_treated": 0, "list_id_not_treated": []}
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def classifier(make_client, tmp_path):
-    write_library(tmp_path / "documents" / "dataset1", LABELS, 14)
-    (tmp_path / "documents" / "dataset1" / "sport" / "broken.pdf").write_bytes(b"no pdf at all")
-    return make_client({"custom": ENTRY}, wait=False)
-
-
-def post(client, route, body):
-    return client.post(f"/custom_classifier/{route}", json=body)
-
-
-def finished(client, name="Custom_Classifier10") -> list[dict]:
-    deadline = time.monotonic() + 60
-    while True:
-        runs = post(client, "job_status", {"experiment_name": name}).json
-        if all(run["status"] in ("FINISHED", "FAILED", "KILLED") for run in runs):
-            return runs
-        assert time.monotonic() < deadline, runs
-        time.sleep(0.05)
+    write_documents(tmp_path)
+    return make_client({"custom": classifier_entry()}, wait=False)
 
 
 def test_the_requests_of_the_seed(classifier):
@@ -60,23 +46,22 @@ def test_the_requests_of_the_seed(classifier):
     assert run["metrics"]["accuracy"] > 0.6
     page = Page(classifier.get(f"/runs/{info['run_id']}?_format=html").text)
     assert "1 document not treated sport/broken.pdf " in page.text
-    assert "/custom_classifier" not in page.links
+    assert URL in page.links
     assert "Serve this model" not in page.text
     assert f"/runs/{info['run_id']}" in Page(classifier.get("/runs?endpoint=custom&_format=html").text).links
-    text = "The spacecraft entered orbit around the planet, and the astronauts saw the rocket engine."
-    predicted = post(classifier, "predict", {"runid": info["run_id"], "text": text})
+    predicted = post(classifier, "predict", {"runid": info["run_id"], "text": SPACE})
     assert predicted.status_code == 200, predicted.text
     data = predicted.json["data"]
     assert (data["label"], data["prediction"]) == ("space", 1)
     assert 0.3 < data["score"] <= 1
-    assert classifier.get("/custom_classifier/runid/status?experiment_name=Custom_Classifier10").json[0] == training
-    last = classifier.get("/custom_classifier/all_experiments/last_run").json
+    assert classifier.get(f"{URL}/runid/status?experiment_name=Custom_Classifier10").json[0] == training
+    last = classifier.get(f"{URL}/all_experiments/last_run").json
     assert [run["experiment_name"] for run in last] == ["Custom_Classifier10"]
     assert post(classifier, "run/soft_delete", {"run_id": info["run_id"]}).status_code == 200
     again = post(classifier, "run/soft_delete", {"run_id": info["run_id"]})
     assert again.status_code == 409
     assert again.json == {"status": f"Problem deleting run {info['run_id']}. Status deleted"}
-    assert post(classifier, "predict", {"runid": info["run_id"], "text": text}).status_code == 404
+    assert post(classifier, "predict", {"runid": info["run_id"], "text": SPACE}).status_code == 404
     name = {"experiment_name": "Custom_Classifier10"}
     assert post(classifier, "experiment/soft_delete", name).status_code == 200
     again = post(classifier, "experiment/soft_delete", name)
@@ -88,20 +73,53 @@ def test_the_requests_of_the_seed(classifier):
     )  # fmt: skip
 
 
-def test_what_is_wrong_is_told_in_the_envelope_and_nothing_is_begun(classifier):
-    wrong = [
-        PAYLOAD | {"path": "../dataset1"},
-        PAYLOAD | {"path": "/etc"},
-        PAYLOAD | {"labels": ["business"]},
-        PAYLOAD | {"labels": [*LABELS, "cooking"]},
-        PAYLOAD | {"experiment_name": ""},
-        PAYLOAD | {"more": 1},
-        {},
-    ]
-    for body in wrong:
-        answer = post(classifier, "process", body)
-        assert answer.status_code == 400, json.dumps(body)
-        assert answer.json["status"]["code"] == 400
-        assert answer.json["error"]
-        assert {name: answer.json[name] for name in NOTHING} == NOTHING
-    assert classifier.get("/runs").json["runs"] == []
+def test_a_run_tells_what_was_trained_and_how_good_it_is(classifier):
+    run_id = begun(classifier, validation=1)
+    finished(classifier)
+    run = classifier.get(f"/runs/{run_id}").json
+    assert (run["class"], run["data"]["rows"]) == ("LogisticRegression", 33)
+    assert {"score", "held_out_score", "accuracy", "f1_macro", "f1.sport", "fit_seconds"} <= set(run["metrics"])
+    assert run["metrics"]["held_out_score"] == run["metrics"]["accuracy"]
+    assert {"python", "scikit-learn"} <= set(run["versions"])
+    assert (run["params"]["path"], run["params"]["validation"], run["params"]["C"]) == ("dataset1", 1, 1.0)
+
+
+def test_without_validation_all_documents_are_learned_from(classifier):
+    run_id = begun(classifier, validation=False)
+    finished(classifier)
+    run = classifier.get(f"/runs/{run_id}").json
+    assert (run["data"]["rows"], run["params"]["validation"]) == (42, 0)
+    assert "held_out_score" not in run["metrics"]
+
+
+def test_a_form_does_as_well_as_json(classifier):
+    form = {**PAYLOAD, "validation": "0"}
+    run_id = classifier.post(f"{URL}/process", data=form).json["data"]["info"]["run_id"]
+    finished(classifier)
+    answer = classifier.post(f"{URL}/predict", data={"runid": run_id, "text": SPACE})
+    assert (answer.status_code, answer.json["data"]["label"]) == (200, "space")
+
+
+def test_one_experiment_s_latest_run_stands_for_it(classifier):
+    for name in ("first", "second", "first"):
+        run_id = begun(classifier, experiment_name=name, labels=["business", "space"])
+        finished(classifier, name)
+    answer = classifier.get(f"{URL}/all_experiments/last_run").json
+    assert [run["experiment_name"] for run in answer] == ["first", "second"]
+    assert answer[0]["run_id"] == run_id
+    assert set(answer[0]) == {"run_id", "status", "experiment_name", "tags.mlflow.runName"}
+    assert classifier.get(f"{URL}/all_experiments/last_run?limit=1").json == answer[:1]
+
+
+def test_an_experiment_that_is_deleted_keeps_its_name_until_it_is_gone(classifier):
+    run_id = begun(classifier)
+    finished(classifier)
+    name = {"experiment_name": PAYLOAD["experiment_name"]}
+    assert post(classifier, "experiment/soft_delete", name).status_code == 200
+    assert_refused(post(classifier, "process", PAYLOAD), 409, "was deleted")
+    assert_refused(post(classifier, "job_status", name), 404, "was deleted")
+    assert_refused(post(classifier, "predict", {"runid": run_id, "text": SPACE}), 404, run_id)
+    assert classifier.get(f"{URL}/all_experiments/last_run").json == []
+    assert post(classifier, "experiment/hard_delete", name).status_code == 200
+    assert begun(classifier) != run_id
+    assert len(finished(classifier)) == 2

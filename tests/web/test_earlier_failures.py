@@ -11,6 +11,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from tests.conftest import ROW, TITANIC_MODEL, titanic_endpoint
 from tests.web.conftest import URL, assert_problem
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = {"handler": "MLHandler", "pattern": "/numbers"}
 
 

@@ -16,6 +16,8 @@ from tests.tiny import WORDS
 from tests.web.conftest import assert_problem
 from tests.web.test_get import READ
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["Anna Smith lives in Paris", "peter, the great: went to (London)", "שלום \N{GRINNING FACE} anna's film"]
 LISTS = journeys()
 

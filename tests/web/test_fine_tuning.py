@@ -15,6 +15,8 @@ from tests.reviews import ARGUMENTS, BAD, FRAMES, GOOD, NEW, QUERY, journeys, re
 from tests.tiny import tiny_model
 from tests.web.conftest import assert_problem, build
 
+pytestmark = pytest.mark.slow
+
 URL = "/sentiment"
 TRAIN = f"{URL}?_action=train{QUERY}"
 

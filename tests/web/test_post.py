@@ -10,6 +10,8 @@ from sklearn.metrics import f1_score
 from tests.conftest import ROOT, ROW
 from tests.web.conftest import URL, assert_problem
 
+pytestmark = pytest.mark.slow
+
 WOMAN = ROW | {"Sex": "female", "Pclass": 1}
 PASSENGER = {"PassengerId": 892, "Survived": 1, "Name": "A, B", "Ticket": "T", "Cabin": None} | ROW
 CSV = (ROOT / "data" / "titanic.csv").read_bytes()

@@ -9,6 +9,8 @@ from server.storage.endpoint_store import EndpointStore
 from tests.conftest import ROOT, ROW, titanic_endpoint, wait_until_ready
 from tests.web.conftest import URL, assert_problem, build
 
+pytestmark = pytest.mark.slow
+
 CSV = (ROOT / "data" / "titanic.csv").read_bytes()
 JSON = {"data": b"[{", "content_type": "application/json"}
 ERRORS = [

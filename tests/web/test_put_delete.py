@@ -5,6 +5,8 @@ import pytest
 from tests.conftest import ROW
 from tests.web.conftest import FORM, URL, assert_problem
 
+pytestmark = pytest.mark.slow
+
 
 def model_of(client):
     return client.get(f"{URL}?_model").json

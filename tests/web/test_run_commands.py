@@ -6,6 +6,8 @@ import pytest
 
 from server.cli import add_commands
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(client):

@@ -10,6 +10,8 @@ from tests.conftest import titanic_endpoint, wait_until_ready
 from tests.web.conftest import assert_problem
 from tests.web.reading import Page
 
+pytestmark = pytest.mark.slow
+
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
 TREE = "/titanic?_action=retrain&class=DecisionTreeClassifier&max_depth="
 HOSTILE = "<script>alert(1)</script>"

@@ -1,11 +1,19 @@
 """Every training is a run: listed, shown, promoted."""
 
+import base64
 import time
+from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
+from server.jobs import InlineRunner
+from server.service.run_book import active_runs
+from server.service.run_log import open_run
 from tests.conftest import titanic_endpoint
 from tests.stores import fresh_store
+
+pytestmark = pytest.mark.slow
 
 
 def last_run(client, query="/runs") -> dict:
@@ -22,10 +30,19 @@ def test_a_training_is_a_run(client):
     assert run["params"]["C"] == 1.0
     assert run["options"]["cats"] == ["Embarked", "SibSp", "Parch", "Pclass", "Sex"]
     assert run["metrics"]["score"] == answer["score"]
-    assert 0.6 < run["metrics"]["held_out_score"] < 1
     assert run["data"] == {"version": 0, "rows": 674}
     assert run["serving"]
     assert run["progress"] is None
+
+
+@pytest.mark.parametrize("estimator", ["LogisticRegression", "RandomForestClassifier"])
+def test_a_run_has_a_score_on_rows_held_out_and_pictures(make_client, estimator):
+    client = make_client({"titanic": titanic_endpoint()}, runner=InlineRunner())
+    client.post(f"/titanic?_action=retrain&class={estimator}")
+    run = last_run(client)
+    assert 0.6 < run["metrics"]["held_out_score"] < run["metrics"]["score"]
+    pictures = Path(run["artifact_uri"].removeprefix("file://")) / "pictures"
+    assert {"confusion_matrix.svg", "roc_curve.svg"} <= {path.name for path in pictures.iterdir()}
 
 
 def test_an_earlier_run_serves_again(client):
@@ -40,8 +57,17 @@ def test_an_earlier_run_serves_again(client):
     assert second["run_id"] != first["run_id"]
 
 
-def test_an_asynchronous_training_tells_where_to_look(client):
-    answer = client.post("/titanic?_action=retrain", headers={"Prefer": "respond-async"})
+@pytest.mark.parametrize(
+    "preference",
+    [
+        "respond-async",
+        "handling=lenient, Respond-Async",
+        "respond-async, wait=soon",
+        f"respond-async, wait={'9' * 400}",
+    ],
+)
+def test_an_asynchronous_training_tells_where_to_look(client, preference):
+    answer = client.post("/titanic?_action=retrain", headers={"Prefer": preference})
     assert answer.status_code == 202
     assert answer.headers["Preference-Applied"] == "respond-async"
     location = answer.headers["Location"]
@@ -51,10 +77,13 @@ def test_an_asynchronous_training_tells_where_to_look(client):
 
 
 def test_a_failed_training_is_a_failed_run_that_tells_why(client):
-    answer = client.post("/titanic?_action=retrain&target_col=Nothing")
+    answer = client.post("/titanic?_action=retrain&target_col=Nothing&C=2.0")
     assert answer.status_code == 400
     run = last_run(client)
     assert (run["status"], run["error"], run["serving"]) == ("FAILED", answer.json["detail"], False)
+    assert (run["class"], run["params"], run["data"]["rows"]) == ("LogisticRegression", {"C": 2.0}, 674)
+    assert run["options"]["target_col"] == "Nothing"
+    assert run["versions"]
 
 
 def test_a_store_that_cannot_be_reached_is_told_until_it_can(make_client, tmp_path):
@@ -85,6 +114,7 @@ def test_a_store_that_cannot_be_reached_is_told_until_it_can(make_client, tmp_pa
         ("/runs?status=DONE", 400, "known: SCHEDULED"),
         ("/runs?limit=0", 400, "1 to 1000"),
         ("/runs?limit=many", 400, "1 to 1000"),
+        (f"/runs?limit={'9' * 5000}", 400, "1 to 1000"),
         ("/runs?page=nonsense", 404, "no such page"),
         ("/runs?endpoints=titanic", 400, "did you mean 'endpoint'"),
         ("/titanic?_runs&_status=DONE", 400, "known: SCHEDULED"),
@@ -148,3 +178,25 @@ def test_rows_that_came_with_a_training_have_a_version(client, titanic):
     assert last_run(client)["data"]["version"] == 1
     client.post("/titanic?_action=retrain")
     assert last_run(client)["data"]["version"] == 1
+
+
+def test_a_run_that_was_deleted_in_the_store_while_it_was_worked_on_is_forgotten(client):
+    application = client.application.extensions["restimator"]
+    active = active_runs(application.config)
+    for name in ("deleted", "gone"):
+        with active.opened(name):
+            run = open_run(application.book, name, "titanic", "SVC")
+        if name == "deleted":
+            MlflowClient(application.config.server.tracking_uri).delete_run(run)
+        else:
+            active.note(name, {"run": "0" * 32})
+    assert active.tasks() == ["deleted", "gone"]
+    assert [found["class"] for found in client.get("/runs").json["runs"]][-1] == "LogisticRegression"
+    assert active.tasks() == []
+
+
+@pytest.mark.parametrize("page", ["[]", "null", '{"offset": 1e400}', '{"offset": -5}', '{"offset": true}', "{}"])
+def test_a_page_that_nobody_named_is_404(client, page):
+    token = base64.b64encode(page.encode()).decode()
+    assert client.get("/runs", query_string={"page": token}).status_code == 404
+    assert client.get("/runs", query_string={"page": "😀"}).status_code == 404

@@ -9,6 +9,8 @@ from tests.conftest import titanic_endpoint
 from tests.reviews import QUERY, journeys, reviews, text_endpoint
 from tests.web.conftest import assert_problem, build
 
+pytestmark = pytest.mark.slow
+
 SENTIMENT, NER = "/sentiment", "/ner"
 ENTITY = {"start": 0, "end": 4, "label": "PER"}
 TEXT = "anna went to paris"

@@ -1,0 +1,75 @@
+"""The trained models of a document classifier's runs, of which those asked last stay in memory."""
+
+import ast
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.errors import ModelUnreadable
+from server.estimators.base import Estimator
+from server.service import document_model
+from server.service.experiment_book import ExperimentBook
+from server.tracking import Run
+
+MOST = 4
+
+
+@dataclass(frozen=True)
+class RunModel:
+    """A run's model, and the numbers of its labels."""
+
+    estimator: Estimator
+    numbers: dict[str, int]
+
+
+class RunModels:
+    """The models of at most `most` runs in memory; what another machine keeps is copied below `folder`.
+
+    Safe to call from many threads: who asks for a model in memory never waits for one that is being read.
+    """
+
+    def __init__(self, book: ExperimentBook, folder: Path, most: int = MOST) -> None:
+        self._book = book
+        self._folder = folder
+        self._most = most
+        self._kept: OrderedDict[str, RunModel] = OrderedDict()
+        self._keeping = threading.Lock()
+        self._reading = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def model(self, run: Run) -> RunModel:
+        """The model of a finished run.
+
+        Raises:
+            NoSuchRun: it holds no model.
+            ModelUnreadable: its model cannot be read here.
+        """
+        found = self._remembered(run.id)
+        if found is None:
+            with self._reading:
+                found = self._remembered(run.id) or self._read(run)
+        return found
+
+    def _remembered(self, run_id: str) -> RunModel | None:
+        with self._keeping:
+            if run_id in self._kept:
+                self._kept.move_to_end(run_id)
+            return self._kept.get(run_id)
+
+    def _read(self, run: Run) -> RunModel:
+        model = RunModel(document_model.load(self._book.model_path(run, self._folder)), _numbers(run))
+        with self._keeping:
+            self._kept[run.id] = model
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return model
+
+
+def _numbers(run: Run) -> dict[str, int]:
+    try:
+        return dict(ast.literal_eval(run.params["label2id"]))
+    except (KeyError, TypeError, ValueError, SyntaxError) as error:
+        raise ModelUnreadable(f"run {run.id} does not tell the numbers of its labels") from error
