@@ -211,7 +211,10 @@ def test_a_thousand_columns_are_kept(data):
     pd.testing.assert_frame_equal(data.read(), rows)
 
 
-@pytest.mark.parametrize("cells", [[2**64 - 1], [object()], [1, "a"], [{"a": 1}, 2]], ids=repr)
+CELLS = {"large": [2**64 - 1], "object": [object()], "mixed": [1, "a"], "dict": [{"a": 1}, 2]}
+
+
+@pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)
 def test_rows_that_cannot_be_stored_are_a_bad_request(data, cells):
     with pytest.raises(BadRequest):
         data.replace(pd.DataFrame({"c": pd.Series(cells, dtype="uint64" if cells[0] == 2**64 - 1 else object)}))
