@@ -221,6 +221,7 @@ def test_rows_that_cannot_be_stored_are_a_bad_request(data, cells):
     assert not data.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 def test_appends_of_several_processes_are_all_kept_each_in_one_piece(runner, tmp_path):
     batches = [pd.DataFrame({"batch": [batch] * 5, "n": range(5)}) for batch in range(24)]
