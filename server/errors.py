@@ -100,6 +100,12 @@ class UntrainableRows(BadRequest):
     title = "Training is not possible"
 
 
+class AlgorithmFailed(BadRequest):
+    """An algorithm of the registry gave no answer that could be used."""
+
+    title = "The algorithm failed"
+
+
 class ModelMissing(ServerError):
     """There is no trained model."""
 
@@ -112,6 +118,20 @@ class NoSuchRun(ServerError):
 
     status = 404
     title = "No such run"
+
+
+class NoSuchEntry(ServerError):
+    """The registry has no entry of this number or name."""
+
+    status = 404
+    title = "Not in the registry"
+
+
+class EntryConflict(ServerError):
+    """What the registry holds does not allow this change."""
+
+    status = 409
+    title = "Conflict"
 
 
 class RunConflict(ServerError):
@@ -192,6 +212,10 @@ class ProcessLost(NotReady):
 
 class TrackingUnavailable(NotReady):
     """The store of runs cannot be reached, or refuses; nothing was trained."""
+
+
+class RegistryUnavailable(NotReady):
+    """The registry's database cannot be reached, or refuses; nothing was changed."""
 
 
 class FirstTrainingFailed(NotReady):
