@@ -1,17 +1,14 @@
 """A registry's database, in SQLite and in PostgreSQL."""
 
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from server.storage.registry.algorithms import Entry, ensure_algorithm, ensure_endpoint
 from server.storage.registry.connection import RegistryDatabase
 
 KINDS = ("sqlite", "postgresql")
-numbers = count()
 
 
 @pytest.fixture
@@ -21,13 +18,7 @@ def make_url(tmp_path, request) -> Callable[[str], str]:
     def make(kind: str) -> str:
         if kind == "sqlite":
             return f"sqlite:///{tmp_path}/registry.db"
-        postgres = request.getfixturevalue("postgres")
-        name = f"registry{next(numbers)}"
-        engine = sa.create_engine(postgres.url(), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        engine.dispose()
-        return postgres.url(name)
+        return request.getfixturevalue("postgres").fresh_url()
 
     return make
 
