@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from server.storage.registry.prepared import Prepared
 from server.storage.registry.tables import ABTest, Endpoint, MLAlgorithm, MLAlgorithmStatus
 
 
@@ -85,12 +86,12 @@ _CANDIDATES = (
 )
 
 
-_WITH_STATUS = _CANDIDATES.where(MLAlgorithmStatus.status == sa.bindparam("status"))
+_WITH_STATUS = Prepared(_CANDIDATES.where(MLAlgorithmStatus.status == sa.bindparam("status")))
 
 
 def candidates(connection: sa.Connection, endpoint: str, status: str) -> list[Candidate]:
     """The algorithms of the endpoint that have the status, oldest first."""
-    return [Candidate(*row) for row in connection.execute(_WITH_STATUS, {"endpoint": endpoint, "status": status})]
+    return [Candidate(*row) for row in _WITH_STATUS.rows(connection, endpoint=endpoint, status=status)]
 
 
 def all_candidates(connection: sa.Connection, endpoint: str) -> list[Candidate] | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from server.storage.registry.prepared import Prepared
 from server.storage.registry.tables import ABTest, MLAlgorithm, MLRequest
 
 
@@ -50,25 +51,24 @@ class Tally:
     squares: float = 0.0
 
 
-_INSERT = sa.insert(MLRequest)
+_INSERT = Prepared(
+    sa.insert(MLRequest).returning(MLRequest.id),
+    ("input_data", "full_response", "response", "created_at", "parent_mlalgorithm", "parent_abtest"),
+)
 
 
 def log(connection: sa.Connection, request: Logged) -> int:
     """Write the request down; its number."""
-    done = connection.execute(
-        _INSERT,
-        {
-            "input_data": request.input_data,
-            "full_response": request.full_response,
-            "response": request.response,
-            "created_at": datetime.now(UTC),
-            "parent_mlalgorithm": request.algorithm,
-            "parent_abtest": request.abtest,
-        },
+    made = _INSERT.rows(
+        connection,
+        input_data=request.input_data,
+        full_response=request.full_response,
+        response=request.response,
+        created_at=datetime.now(UTC),
+        parent_mlalgorithm=request.algorithm,
+        parent_abtest=request.abtest,
     )
-    key = done.inserted_primary_key
-    assert key is not None
-    return int(key[0])
+    return int(made[0][0])
 
 
 def answered(connection: sa.Connection, number: int) -> Answered | None:
