@@ -67,8 +67,10 @@ class Registry:
             raise nobody(asked, endpoint, known)
         one = chosen(asked, endpoint, found, lambda candidate: self.registration.problem(endpoint, candidate))
         # Before somebody's code can change it.
-        logged_input = _kept(self._redacted(input_data))
+        logged_input, secrets = _kept(self._redacted(input_data)), self._secrets(input_data)
         answer, full_response, failed = self._computed(endpoint, one, input_data)
+        if failed and secrets:
+            full_response = plain_json(_failure(_without(secrets, answer["message"])))
         test = one.abtest if one.status == UNDER_TEST else None
         label = None if failed else plain_json(answer["label"])
         with self.database.writing() as connection:
@@ -119,8 +121,8 @@ class Registry:
         """Why not everything can be answered: the database, or algorithms that cannot be used; None if all is well."""
         try:
             self.registration.ensure()
-            with self.database.reading():
-                pass
+            with self.database.reading() as connection:
+                algorithms.endpoint_names(connection)
         except ServerError as error:
             return error.detail
         return "; ".join(_defects(self.registration.all())) or None
@@ -199,6 +201,10 @@ class Registry:
             failure = _failure(f"{one.label} failed: {type(error).__name__}: {error}")
         return failure, plain_json(failure), True
 
+    def _secrets(self, input_data: dict[str, Any]) -> list[str]:
+        """What must not be kept, as a sentence about it may quote it; the longest first."""
+        return sorted((str(input_data[name]) for name in self._redact & input_data.keys()), key=len, reverse=True)
+
     def _redacted(self, input_data: dict[str, Any]) -> dict[str, Any]:
         if self._redact.isdisjoint(input_data):
             return input_data
@@ -221,6 +227,12 @@ def _kept(value: Any) -> str:
         return plain_json(value)
     except TypeError as error:
         raise BadRequest(f"this cannot be kept: {error}") from error
+
+
+def _without(secrets: Iterable[str], text: str) -> str:
+    for secret in filter(None, secrets):
+        text = text.replace(secret, REDACTED)
+    return text
 
 
 def _failure(message: str) -> dict[str, Any]:

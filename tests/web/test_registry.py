@@ -64,6 +64,14 @@ def test_columns_to_redact_are_not_kept(make_registry):
     assert kept["sepal length (cm)"] == 5.1
 
 
+def test_an_error_that_quotes_a_redacted_cell_is_kept_without_it(make_registry):
+    client = make_registry(requests={"redact": ["petal width (cm)"]})
+    told = failure(client.post(PREDICT, json=flower() | {"petal width (cm)": "DE89 3704"}), 400, "DE89 3704")
+    kept = client.get(f"{API}/mlrequests/{told['request_id']}").text
+    assert "DE89 3704" not in kept
+    assert "[redacted]" in kept
+
+
 def test_status_and_version_choose(registered):
     answer = registered.post(f"{PREDICT}?status=testing", json=flower(60))
     assert requests_of(registered)[0]["parent_mlalgorithm"] == 2

@@ -1,5 +1,6 @@
 """Requests are kept with what a test compares, and old ones go."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from server.storage.registry import abtests, requests
 from server.storage.registry.connection import Conflict
 from server.storage.registry.listing import Page, count_of, rows_of
-from server.storage.registry.requests import Logged, Tally
+from server.storage.registry.requests import Answered, Logged, Tally
 
 
 @pytest.fixture
@@ -96,3 +97,21 @@ def test_requests_are_filtered_by_moment_algorithm_and_test(database, add_algori
         assert count(since=now) == 0
         assert count(until=now) == count(parent_endpoint="iris") == count(parent_endpoint=1) == 2
         assert count(parent_mlalgorithm=first) == count(parent_abtest=test) == 1
+
+
+def test_corrections_at_once_keep_feedback_and_loss_together(database, add_algorithm, begin_test, log):
+    first, second = add_algorithm(), add_algorithm("tree")
+    test = begin_test(first, second)
+    number = log(first, test)
+
+    def correct(value: int) -> None:
+        for _ in range(5):
+            with database.writing() as connection:
+                assert requests.answered(connection, number) == Answered("classifier", "1")
+                requests.set_feedback(connection, number, str(value), float(value))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(correct, range(8)))
+    with database.reading() as connection:
+        feedback = rows_of(connection, "mlrequests", {}, Page(1))[0]["feedback"]
+        assert requests.tallies(connection, test)[first] == Tally(1, 1, float(feedback), float(feedback) ** 2)
