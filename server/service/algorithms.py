@@ -1,7 +1,9 @@
 """What answers for an algorithm: a pickled model, an endpoint of this server by its trainings, or somebody's object."""
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from server.service.serving import Brought, ModelCache, ServedModel
 from server.service.stores import open_model_of_run
 from server.storage.model_store import ModelStore
 from server.tables.reading import read_instance
+from server.tracking import Status
 
+logger = logging.getLogger(__name__)
 KINDS = {
     "classifier": (ModelKind.CLASSIFIER,),
     "regressor": (ModelKind.REGRESSOR, ModelKind.FORECASTER),
@@ -35,6 +39,10 @@ class Model(ABC):
     def current_run(self) -> str | None:
         """The training whose model answers now; None if there is none (yet), or none is told apart."""
         return None
+
+    def trainings(self, run: str, known: Collection[str]) -> list[str]:
+        """This training, and those before it since the last known one; oldest first."""
+        return [run]
 
     @abstractmethod
     def problem(self, run: str | None) -> str | None:
@@ -116,6 +124,10 @@ class EndpointModel(_Trained):
         served = self._endpoint.readiness.served_or_none()
         return None if served is None else _run_of(served)
 
+    def trainings(self, run: str, known: Collection[str]) -> list[str]:
+        missed = self._versions.since(self._endpoint.name, known) if known else []
+        return [*(one for one in missed if one != run), run]
+
     def glance(self, run: str | None) -> str | None:
         return self.problem(run) if run in (None, self.current_run()) else None
 
@@ -147,6 +159,15 @@ class EndpointVersions:
             TrackingUnavailable: the store of runs cannot be reached.
         """
         return self._kept.get(run, lambda: self._read(endpoint, run))
+
+    def since(self, endpoint: str, known: Collection[str]) -> list[str]:
+        """The endpoint's finished trainings after the last known one, oldest first; none if they cannot be told."""
+        try:
+            newest_first, _ = self._book.runs(endpoint, Status.FINISHED)
+        except ServerError as error:
+            logger.warning("%s: earlier trainings do not become versions now: %s", endpoint, error.detail)
+            return []
+        return list(takewhile(lambda run: run not in known, (one.id for one in newest_first)))[::-1]
 
     def _read(self, endpoint: str, run: str) -> ServedModel:
         path = self._book.model_path(self._book.run(run), self._folder)

@@ -12,10 +12,11 @@ from server.storage.registry.algorithms import (
     Entry,
     ensure_algorithm,
     ensure_endpoint,
+    known_runs,
     set_run,
     versions,
 )
-from server.storage.registry.connection import RegistryDatabase
+from server.storage.registry.connection import Connection, RegistryDatabase
 
 GONE = "it is in the registry, and neither in the configuration nor added in wsgi.py any more"
 
@@ -113,18 +114,31 @@ class Registration:
         self._done = os.getpid(), count
 
     def _register_run(self, declared: Declared, run: str) -> None:
-        """The first training is that of the configured version; later ones get versions of their own."""
-        name, version = declared.algorithm.name, declared.algorithm.version
-        with self._database.alone("registration"), self._database.writing() as connection:
-            endpoint = ensure_endpoint(connection, declared.endpoint, declared.owner)
-            known = versions(connection, endpoint, name)
-            first = next((one for one in known if one.version == version), None)
-            if all(one.run != run for one in known):
-                if first is not None and first.run is None:
-                    set_run(connection, first.id, run)
-                else:
-                    taken = {one.version for one in known}
-                    free = (f"{version}+{count}" for count in range(1, len(known) + 2))
-                    new = next(name for name in free if name not in taken)
-                    ensure_algorithm(connection, endpoint, declared.entry(new), "testing", run)
+        """Let the registry hold this training, and those before it that nobody has looked for."""
+        name = declared.algorithm.name
+        with self._database.reading() as connection:
+            known = known_runs(connection, declared.endpoint, name)
+        if run not in known:
+            # Asked before the transaction: others would wait for the store of runs.
+            trainings = declared.model.trainings(run, known)
+            with self._database.alone("registration"), self._database.writing() as connection:
+                endpoint = ensure_endpoint(connection, declared.endpoint, declared.owner)
+                for training in trainings:
+                    _add_version(connection, endpoint, declared, training)
         self._runs.add((declared.endpoint, name, run))
+
+
+def _add_version(connection: Connection, endpoint: int, declared: Declared, run: str) -> None:
+    """The first training is that of the configured version; later ones get versions of their own."""
+    version = declared.algorithm.version
+    known = versions(connection, endpoint, declared.algorithm.name)
+    if any(one.run == run for one in known):
+        return
+    first = next((one for one in known if one.version == version), None)
+    if first is not None and first.run is None:
+        set_run(connection, first.id, run)
+        return
+    taken = {one.version for one in known}
+    free = (f"{version}+{count}" for count in range(1, len(known) + 2))
+    new = next(name for name in free if name not in taken)
+    ensure_algorithm(connection, endpoint, declared.entry(new), "testing", run)

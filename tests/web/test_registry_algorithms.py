@@ -182,6 +182,17 @@ def test_each_training_of_an_endpoint_is_a_version(passengers):
     assert len(versions(passengers)) == 3
 
 
+def test_trainings_that_nobody_looked_for_are_versions_too(passengers):
+    versions(passengers)
+    for class_ in ("DecisionTreeClassifier", "GaussianNB", "DummyClassifier"):
+        train(passengers, class_)
+    assert [version for version, _ in versions(passengers)] == ["1", "1+1", "1+2", "1+3"]
+    runs = [row["run"] for row in passengers.get(f"{API}/mlalgorithms").json]
+    assert [passengers.get(f"/runs/{run}").json["class"] for run in runs[1:]] == [
+        "DecisionTreeClassifier", "GaussianNB", "DummyClassifier"
+    ]  # fmt: skip
+
+
 def test_rows_are_checked_as_the_endpoint_checks_them(passengers):
     row = {name: value for name, value in ROW.items() if name != "Sex"}
     answer = passengers.post(f"{API}/titanic/predict", json=row)

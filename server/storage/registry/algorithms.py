@@ -170,6 +170,17 @@ def versions(connection: sa.Connection, endpoint: int, name: str) -> list[Versio
     return [Version(*row) for row in found]
 
 
+def known_runs(connection: sa.Connection, endpoint: str, name: str) -> set[str]:
+    """The trainings that an algorithm has versions of."""
+    return set(
+        connection.scalars(
+            sa.select(MLAlgorithm.run)
+            .join(Endpoint, Endpoint.id == MLAlgorithm.parent_endpoint)
+            .where(Endpoint.name == endpoint, MLAlgorithm.name == name, MLAlgorithm.run.is_not(None))
+        )
+    )
+
+
 def set_run(connection: sa.Connection, algorithm: int, run: str) -> None:
     """Write down whose model the algorithm is."""
     connection.execute(sa.update(MLAlgorithm).where(MLAlgorithm.id == algorithm).values(run=run))
