@@ -8,8 +8,11 @@ ServerError
 │   ├── UnknownClass        400   a model class that cannot be had
 │   ├── InvalidParameter    400   a parameter or option that the class does not take
 │   ├── TransformFailed     400   a transform that does not take these rows
-│   └── UntrainableRows     400   rows from which this class cannot learn
+│   ├── UntrainableRows     400   rows from which this class cannot learn
+│   └── AlgorithmFailed     400   an algorithm of the registry without a usable answer
 ├── ModelMissing            404   no trained model
+├── NoSuchEntry             404   nothing of this number or name in the registry
+├── EntryConflict           409   a change that the registry's entries do not allow
 ├── SchemaConflict          409   rows that do not fit what is stored
 ├── TooLarge                413   a limit of server.limits
 │   └── StorageFull         413   the disk has no room for it
@@ -17,6 +20,7 @@ ServerError
 ├── TrainingFailed          500   the training process failed or died
 ├── TemplateFailed          500   a template of the configuration fails
 └── NotReady                503   configured, but not (yet) able to answer
+    ├── RegistryUnavailable 503   the registry's database cannot be used
     ├── FirstTrainingFailed 503   the training that the endpoint started by itself failed
     └── ModelUnreadable     503   the stored model file does not load
         └── WeightsMissing  503   the pretrained weights of a text model are not on this machine

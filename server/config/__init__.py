@@ -6,7 +6,6 @@ from server.config.database_url import database_file, without_secrets
 from server.config.loading import Config, load_config
 from server.config.registry import (
     LISTS,
-    MODEL_TYPES,
     SETTABLE,
     STATUSES,
     Algorithm,
@@ -27,7 +26,6 @@ from server.config.sections import (
 
 __all__ = [
     "LISTS",
-    "MODEL_TYPES",
     "SETTABLE",
     "STATUSES",
     "Algorithm",

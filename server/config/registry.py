@@ -11,7 +11,6 @@ from server.config.mistakes import problems_of
 from server.config.sections import EndpointSection, MLHandlerEndpoint, Section
 from server.errors import ConfigError, Problem, did_you_mean
 
-MODEL_TYPES = ("classifier", "regressor")
 # What an algorithm can be set to; a test gives and takes ab_testing itself.
 SETTABLE = ("production", "testing", "inactive")
 STATUSES = (*SETTABLE, "ab_testing")
@@ -160,6 +159,11 @@ def registry_problems(url: Mapping[str, EndpointSection]) -> list[Problem]:
     ]
     known = [name for name, entry in url.items() if isinstance(entry, MLHandlerEndpoint)]
     for name, registry in registries.items():
+        problems += [
+            Problem(f"url.{other}.pattern", f"{entry.pattern} belongs to the registry {name!r}; choose another path")
+            for other, entry in url.items()
+            if other != name and _is_list_of(registry.pattern, entry.pattern)
+        ]
         for called, endpoint in registry.kwargs.endpoints.items():
             for number, algorithm in enumerate(endpoint.algorithms):
                 if algorithm.endpoint is not None and algorithm.endpoint not in known:
@@ -167,3 +171,8 @@ def registry_problems(url: Mapping[str, EndpointSection]) -> list[Problem]:
                     hint = did_you_mean(algorithm.endpoint, known) or f"; known: {', '.join(known) or 'none'}"
                     problems.append(Problem(where, f"there is no MLHandler endpoint {algorithm.endpoint!r}{hint}"))
     return problems
+
+
+def _is_list_of(base: str, pattern: str) -> bool:
+    below = pattern.removeprefix(base.rstrip("/") + "/")
+    return below != pattern and below.split("/")[0] in OWN_NAMES

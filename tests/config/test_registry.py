@@ -65,6 +65,14 @@ def test_a_server_has_one_registry(make_config):
         make_config({"url": {"api": registry(), "other": registry() | {"pattern": "/other"}}})
 
 
+@pytest.mark.parametrize("pattern", ["/api/v1/mlrequests", "/api/v1/stop_ab_test/3"])
+def test_no_other_endpoint_has_the_path_of_a_list(make_config, pattern):
+    other = {"pattern": pattern, "handler": "MLHandler"}
+    with pytest.raises(ConfigError, match="url.other.pattern: .* belongs to the registry 'api'"):
+        make_config({"url": {"api": registry(), "other": other}})
+    make_config({"url": {"api": registry(), "other": other | {"pattern": "/api/v1/others"}}})
+
+
 @pytest.mark.parametrize("url", ["mysql://u:p@h/d", "server.db", "sqlite://", "postgresql+nodriver://h/d"])
 def test_a_database_that_cannot_keep_a_registry_is_refused(make_config, url):
     with pytest.raises(ConfigError, match="server.database"):

@@ -74,11 +74,6 @@ class RegistryDatabase:
         with self._told(), self._alone(self._engine(), purpose, wait) as mine:
             yield mine
 
-    @property
-    def locks_rows(self) -> bool:
-        """Whether writers lock rows, instead of waiting for one another."""
-        return self._file is None
-
     def close(self) -> None:
         """Let go of all connections."""
         if self._opened is not None and self._opened[0] == os.getpid():
