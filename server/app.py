@@ -4,6 +4,7 @@ import gc
 import logging
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from threadpoolctl import threadpool_limits
@@ -21,6 +22,9 @@ from server.web.request_data import StrictRequest
 from server.web.routes import belongs_to_server, register_routes
 from server.web.runs import prefix
 from server.web.template import check_template
+
+if TYPE_CHECKING:
+    from server.service.registry import Registry
 
 logger = logging.getLogger(__name__)
 HANDLERS: dict[str, type[Endpoint]] = {"MLHandler": Endpoint, "TextHandler": TextEndpoint}
@@ -40,6 +44,7 @@ class Application:
             name: HANDLERS[entry.handler](name, config, runner, self.book) for name, entry in config.models.items()
         }
         self.classifiers = {name: DocumentClassifier(name, config, runner, self.book) for name in config.classifiers}
+        self.registry = _registry(config, self.endpoints, self.book)
         self._starting = threading.Lock()
         self._started = False
 
@@ -52,6 +57,9 @@ class Application:
                 # What is only not there yet is told by those who wait for it.
                 if error.retry_after is None:
                     logger.error("%s: %s", name, error.detail)
+
+        if self.registry is not None:
+            self.registry.load_models()
 
     def before_fork(self) -> None:
         """Fork the launcher of trainings while this process has no threads."""
@@ -77,9 +85,29 @@ class Application:
             except (ServerError, OSError) as error:
                 # The other endpoints are not to suffer; this one says so itself when it is asked.
                 logger.error("%s could not be prepared: %s", endpoint.name, error)
+        if self.registry is not None:
+            self.registry.start()
 
 
-def create_app(config: Config, runner: Runner | None = None) -> Flask:
+class NoRegistry:
+    """Stands in the registry's place where none is configured."""
+
+    def add_algorithm(self, **_: Any) -> None:
+        """Nothing can be added.
+
+        Raises:
+            ConfigError: in any case.
+        """
+        raise ConfigError("there is no registry to add an algorithm to; configure an endpoint with RegistryHandler")
+
+
+class Server(Flask):
+    """Flask's object with the registry, to which code adds algorithms."""
+
+    registry: "Registry | NoRegistry"
+
+
+def create_app(config: Config, runner: Runner | None = None) -> Server:
     """The WSGI application for a configuration.
 
     Args:
@@ -96,15 +124,18 @@ def create_app(config: Config, runner: Runner | None = None) -> Flask:
     for problem in template_problems(config):
         # Only this page fails; the endpoint predicts all the same.
         logger.error("%s: %s", problem.pointer, problem.detail)
-    app = Flask("server.web", template_folder="templates", static_folder=None)
+    app = Server("server.web", template_folder="templates", static_folder=None)
     app.request_class = StrictRequest
     limits = config.server.limits
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = int(limits.body_mb * 2**20)
     application = Application(config, runner or _runner(config))
     application.load_models()
     app.extensions["restimator"] = application
+    app.registry = application.registry or NoRegistry()
     app.before_request(application.start)
-    register_routes(app, application.endpoints, application.classifiers, application.runs, config.server)
+    register_routes(
+        app, application.endpoints, application.classifiers, application.runs, config.server, application.registry
+    )
     return app
 
 
@@ -124,6 +155,15 @@ def _runner(config: Config) -> Runner:
     if config.server.compute is None:
         return ProcessRunner(PRELOADED)
     return ClusterRunner(config.server.compute, PRELOADED)
+
+
+def _registry(config: Config, endpoints: dict[str, Endpoint], book: ExperimentBook) -> "Registry | None":
+    if config.registry is None:
+        return None
+    # With SQLAlchemy and Alembic, which cost memory and time that a server without a registry never needs.
+    from server.service.registry import Registry
+
+    return Registry(config, endpoints, book)
 
 
 def _log_to_stderr() -> None:

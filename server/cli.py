@@ -44,10 +44,13 @@ def check() -> None:
     for name, defect in defects.items():
         if defect:
             click.echo(f"error: url.{name}: {defect}", err=True)
+    registry = application.registry.own_defects() if application.registry else []
+    for defect in registry:
+        click.echo(f"error: {defect}", err=True)
     templates = template_problems(application.config)
     for problem in templates:
         click.echo(f"error: {problem.pointer}: {problem.detail}", err=True)
-    sys.exit(1 if any(defects.values()) or templates else 0)
+    sys.exit(1 if any(defects.values()) or registry or templates else 0)
 
 
 def effective_yaml(config: Config) -> str:

@@ -8,8 +8,11 @@ ServerError
 │   ├── UnknownClass        400   a model class that cannot be had
 │   ├── InvalidParameter    400   a parameter or option that the class does not take
 │   ├── TransformFailed     400   a transform that does not take these rows
-│   └── UntrainableRows     400   rows from which this class cannot learn
+│   ├── UntrainableRows     400   rows from which this class cannot learn
+│   └── AlgorithmFailed     400   an algorithm of the registry without a usable answer
 ├── ModelMissing            404   no trained model
+├── NoSuchEntry             404   nothing of this number or name in the registry
+├── EntryConflict           409   a change that the registry's entries do not allow
 ├── SchemaConflict          409   rows that do not fit what is stored
 ├── TooLarge                413   a limit of server.limits
 │   └── StorageFull         413   the disk has no room for it
@@ -17,6 +20,7 @@ ServerError
 ├── TrainingFailed          500   the training process failed or died
 ├── TemplateFailed          500   a template of the configuration fails
 └── NotReady                503   configured, but not (yet) able to answer
+    ├── RegistryUnavailable 503   the registry's database cannot be used
     ├── FirstTrainingFailed 503   the training that the endpoint started by itself failed
     └── ModelUnreadable     503   the stored model file does not load
         └── WeightsMissing  503   the pretrained weights of a text model are not on this machine
@@ -100,6 +104,12 @@ class UntrainableRows(BadRequest):
     title = "Training is not possible"
 
 
+class AlgorithmFailed(BadRequest):
+    """An algorithm of the registry gave no answer that could be used."""
+
+    title = "The algorithm failed"
+
+
 class ModelMissing(ServerError):
     """There is no trained model."""
 
@@ -112,6 +122,20 @@ class NoSuchRun(ServerError):
 
     status = 404
     title = "No such run"
+
+
+class NoSuchEntry(ServerError):
+    """The registry has no entry of this number or name."""
+
+    status = 404
+    title = "Not in the registry"
+
+
+class EntryConflict(ServerError):
+    """What the registry holds does not allow this change."""
+
+    status = 409
+    title = "Conflict"
 
 
 class RunConflict(ServerError):
@@ -192,6 +216,10 @@ class ProcessLost(NotReady):
 
 class TrackingUnavailable(NotReady):
     """The store of runs cannot be reached, or refuses; nothing was trained."""
+
+
+class RegistryUnavailable(NotReady):
+    """The registry's database cannot be reached, or refuses; nothing was changed."""
 
 
 class FirstTrainingFailed(NotReady):

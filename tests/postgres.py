@@ -6,9 +6,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from pathlib import Path
 
-from sqlalchemy import URL
+from sqlalchemy import URL, create_engine, text
 
 PASSWORD = "secret@work/1"
 
@@ -36,6 +37,15 @@ class Postgres:
         """By TCP, with the password."""
         url = URL.create("postgresql+psycopg", "owner", password, "127.0.0.1", self.port, database)
         return url.render_as_string(hide_password=False)
+
+    def fresh_url(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"fresh_{uuid.uuid4().hex}"
+        engine = create_engine(self.url(), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return self.url(name)
 
     def start(self) -> None:
         (self._folder / "password").write_text(PASSWORD)

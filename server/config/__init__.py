@@ -4,10 +4,20 @@ from server.config.classifier import ClassifierHandlerEndpoint, ClassifierModelO
 from server.config.config_file import ConfigFile
 from server.config.database_url import database_file, without_secrets
 from server.config.loading import Config, load_config
+from server.config.registry import (
+    LISTS,
+    SETTABLE,
+    STATUSES,
+    Algorithm,
+    AlgorithmOptions,
+    RegistryHandlerEndpoint,
+    algorithm_of,
+)
 from server.config.sections import (
     DataSource,
     Limits,
     ModelEntry,
+    RequestsSection,
     ServerSection,
     TextHandlerEndpoint,
     TextModelOptions,
@@ -15,6 +25,11 @@ from server.config.sections import (
 )
 
 __all__ = [
+    "LISTS",
+    "SETTABLE",
+    "STATUSES",
+    "Algorithm",
+    "AlgorithmOptions",
     "ClassifierHandlerEndpoint",
     "ClassifierModelOptions",
     "Config",
@@ -22,10 +37,13 @@ __all__ = [
     "DataSource",
     "Limits",
     "ModelEntry",
+    "RegistryHandlerEndpoint",
+    "RequestsSection",
     "ServerSection",
     "TextHandlerEndpoint",
     "TextModelOptions",
     "TrainingOptions",
+    "algorithm_of",
     "database_file",
     "load_config",
     "without_secrets",

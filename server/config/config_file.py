@@ -5,9 +5,12 @@ from typing import Annotated
 from pydantic import Field
 
 from server.config.classifier import ClassifierHandlerEndpoint
+from server.config.registry import RegistryHandlerEndpoint
 from server.config.sections import ModelEntry, Section, ServerSection
 
-EndpointEntry = Annotated[ModelEntry | ClassifierHandlerEndpoint, Field(discriminator="handler")]
+EndpointEntry = Annotated[
+    ModelEntry | ClassifierHandlerEndpoint | RegistryHandlerEndpoint, Field(discriminator="handler")
+]
 
 
 class ConfigFile(Section):

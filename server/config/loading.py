@@ -14,13 +14,13 @@ from server.config.classifier import ClassifierHandlerEndpoint
 from server.config.config_file import ConfigFile, EndpointEntry
 from server.config.mistakes import problems_of
 from server.config.paths import absolute, endpoint_paths, server_paths
+from server.config.registry import RegistryHandlerEndpoint, registry_problems
 from server.config.sections import ModelEntry, ServerSection
 from server.config.variables import expand, merged, settings_from
 from server.errors import ConfigError, Problem, did_you_mean
 
 DEFAULT = Path(__file__).parents[2] / "config.yaml"
-HANDLERS = ("MLHandler", "TextHandler", "ClassifierHandler")
-LATER_HANDLERS = ("RegistryHandler",)
+HANDLERS = ("MLHandler", "TextHandler", "ClassifierHandler", "RegistryHandler")
 # Arguments of Gramex's base handlers that have no meaning here.
 IGNORED_KWARGS = frozenset(
     {
@@ -29,7 +29,7 @@ IGNORED_KWARGS = frozenset(
     }
 )  # fmt: skip
 # What the server keeps in models_dir beside the endpoints' folders.
-OWN_FILES = frozenset({".runs", "mlruns", "mlflow.db", "server.db"})
+OWN_FILES = frozenset({".runs", "mlruns", "mlflow.db", *(f"server.db{end}" for end in ("", "-wal", "-shm", ".lock"))})
 IGNORED_KEYS = frozenset({"priority", "service", "note"})
 logger = logging.getLogger(__name__)
 
@@ -46,16 +46,27 @@ class Config:
     @property
     def models(self) -> dict[str, ModelEntry]:
         """The endpoints that are one model each."""
-        return {name: entry for name, entry in self.url.items() if not isinstance(entry, ClassifierHandlerEndpoint)}
+        return {name: entry for name, entry in self.url.items() if isinstance(entry, ModelEntry)}
 
     @property
     def classifiers(self) -> dict[str, ClassifierHandlerEndpoint]:
         """The classifiers of documents, each with many experiments."""
         return {name: entry for name, entry in self.url.items() if isinstance(entry, ClassifierHandlerEndpoint)}
 
+    @property
+    def trained(self) -> dict[str, ModelEntry | ClassifierHandlerEndpoint]:
+        """The endpoints that can be trained, and so have runs and a folder."""
+        return {**self.models, **self.classifiers}
+
+    @property
+    def registry(self) -> tuple[str, RegistryHandlerEndpoint] | None:
+        """The registry of algorithms and its name, if there is one."""
+        found = ((name, entry) for name, entry in self.url.items() if isinstance(entry, RegistryHandlerEndpoint))
+        return next(found, None)
+
     def state_folder(self, name: str) -> Path:
         """Where the endpoint of this name keeps its state: its config_dir."""
-        configured = self.url[name].kwargs.config_dir
+        configured = self.trained[name].kwargs.config_dir
         return Path(configured) if configured else Path(self.server.models_dir) / folder_name(name)
 
 
@@ -199,11 +210,7 @@ def _drop_foreign_keys(url: dict[str, Any], problems: list[Problem], warnings: l
 
 
 def _check_handler(handler: Any, path: str, problems: list[Problem]) -> None:
-    if handler in LATER_HANDLERS:
-        problems.append(
-            Problem(f"{path}.handler", f"{handler} is not part of this release; it serves {', '.join(HANDLERS)}")
-        )
-    elif isinstance(handler, str) and handler not in HANDLERS:
+    if isinstance(handler, str) and handler not in HANDLERS:
         near = did_you_mean(handler, HANDLERS)
         problems.append(
             Problem(f"{path}.handler", f"unknown handler {handler!r}{near or '; known: ' + ', '.join(HANDLERS)}")
@@ -228,7 +235,7 @@ def _config_error(problems: list[Problem]) -> ConfigError:
 
 
 def _check_names(config: Config) -> None:
-    problems: list[Problem] = []
+    problems = registry_problems(config.url)
     unfit = sorted(set(config.server.models_dir) & set("?#%"))
     if unfit:
         problems.append(

@@ -58,6 +58,8 @@ def _keys_at(model: type[BaseModel], location: Iterable[str | int], handler: str
     for part in location:
         if get_origin(current) is dict:
             current = get_args(current)[1]
+        elif get_origin(current) is tuple:
+            current = get_args(current)[0]
         elif section := _section_in(current, handler):
             fields = {(field.alias or name): field.annotation for name, field in section.model_fields.items()}
             current = fields.get(str(part))

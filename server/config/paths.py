@@ -6,6 +6,7 @@ from typing import Any
 from server.config.classifier import WEIGHTS, ClassifierHandlerEndpoint
 from server.config.config_file import EndpointEntry
 from server.config.database_url import absolute_url
+from server.config.registry import RegistryHandlerEndpoint
 from server.config.sections import TASKS, ModelEntry, ServerSection
 
 
@@ -22,6 +23,8 @@ def server_paths(server: ServerSection, folder: Path) -> ServerSection:
     urls |= {
         name: getattr(server, name).replace("$YAMLPATH", str(folder)) for name in urls.keys() & server.model_fields_set
     }
+    if "database" in server.model_fields_set:
+        urls["database"] = absolute_url(urls["database"], folder)
     return server.model_copy(update={"models_dir": models, "data_dir": absolute(server.data_dir, folder), **urls})
 
 
@@ -39,8 +42,27 @@ def _classifier_paths(
     return entry.model_copy(update={"kwargs": kwargs.model_copy(update=changes)})
 
 
+def _registry_paths(entry: RegistryHandlerEndpoint, folder: Path) -> RegistryHandlerEndpoint:
+    endpoints = {
+        name: endpoint.model_copy(
+            update={
+                "algorithms": tuple(
+                    algorithm.model_copy(update={"model": absolute(algorithm.model, folder)})
+                    if algorithm.model
+                    else algorithm
+                    for algorithm in endpoint.algorithms
+                )
+            }
+        )
+        for name, endpoint in entry.kwargs.endpoints.items()
+    }
+    return entry.model_copy(update={"kwargs": entry.kwargs.model_copy(update={"endpoints": endpoints})})
+
+
 def endpoint_paths(entry: EndpointEntry, server: ServerSection, folder: Path) -> EndpointEntry:
     """The entry with absolute paths."""
+    if isinstance(entry, RegistryHandlerEndpoint):
+        return _registry_paths(entry, folder)
     if isinstance(entry, ClassifierHandlerEndpoint):
         return _classifier_paths(entry, server, folder)
     kwargs = entry.kwargs

@@ -56,6 +56,13 @@ def _tracking(uri: str) -> str:
     return uri
 
 
+def _registry_url(url: str) -> str:
+    kept = ("sqlite", "postgresql")
+    if url.partition(":")[0].partition("+")[0] not in kept or not is_database_url(url):
+        raise ValueError(f"the registry is kept in {' or '.join(kept)}; write sqlite:///path or postgresql+psycopg://…")
+    return checked_url(url)
+
+
 def _scheduler(address: str) -> str:
     """The address, if it has the form that Dask's scheduler tells at its start."""
     example = "write the address of a Dask scheduler, such as tcp://host:8786"
@@ -89,6 +96,13 @@ class Limits(Section):
     )
 
 
+class RequestsSection(Section):
+    """How the registry keeps the requests that it logs."""
+
+    keep_days: float | None = Field(default=None, gt=0, description="Days after which requests go; none: never.")
+    redact: Columns = Field(default=(), description="Columns of which requests are logged without their values.")
+
+
 class ServerSection(Section):
     """Settings of the server as a whole; each can be set by RESTIMATOR_SERVER__<KEY>, too."""
 
@@ -98,9 +112,10 @@ class ServerSection(Section):
     tracking_uri: Annotated[str, AfterValidator(_tracking)] = Field(
         default="sqlite:///$YAMLPATH/models/mlflow.db", description="MLflow tracking store for training runs."
     )
-    database: str = Field(
+    database: Annotated[str, AfterValidator(_registry_url)] = Field(
         default="sqlite:///$YAMLPATH/models/server.db", description="SQLAlchemy URL of the registry's database."
     )
+    requests: RequestsSection = Field(default=RequestsSection(), description="How the registry keeps requests.")
     compute: Annotated[str, AfterValidator(_scheduler)] | None = Field(
         default=None, description="Address of a Dask scheduler whose workers train, such as tcp://host:8786."
     )

@@ -66,6 +66,26 @@ def predicted(
     return Prediction(pd.DataFrame({name: values}), values)
 
 
+def instance_answer(served: ServedModel, row: pd.DataFrame) -> dict[str, Any]:
+    """The `label` of one row as a plain value; of a classifier that knows it, the `probability` of that label.
+
+    Raises:
+        InvalidRows, TransformFailed: the row does not fit.
+        NotReady: the model does not give one answer for it.
+    """
+    features = served.features(row)
+    found = served.estimator.predict(features)
+    check_one_each(found, row)
+    label = next(iter(found.to_dict("records"))) if isinstance(found, pd.DataFrame) else found.tolist()[0]
+    answer = {"label": label}
+    if served.estimator.kind is ModelKind.CLASSIFIER and hasattr(served.estimator.model, "predict_proba"):
+        # Not always the largest: some classifiers decide by something else.
+        known = served.estimator.predict_proba(features).iloc[0].to_dict()
+        if str(label) in known:
+            answer["probability"] = known[str(label)]
+    return answer
+
+
 def text_answer_columns(served: ServedModel, output: str, target: str | None, scored: bool) -> tuple[str, ...]:
     """What the answers of a text model add to its rows, told without asking it; `proba` tells the classes.
 

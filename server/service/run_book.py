@@ -222,7 +222,7 @@ class RunBook:
     def _ending(self, task: str, run: Run) -> tuple[Status, str | None]:
         """How the run of a dead process ended: published is finished, also if nobody could say so any more."""
         endpoint = run.tags.get(ENDPOINT)
-        if endpoint in self._config.url:
+        if endpoint in self._config.trained:
             store = open_store(self._config, endpoint)
             store.recover()
             if store.has_published(run.id):
@@ -252,7 +252,7 @@ class RunBook:
 
     def _forget(self, task: str, run: str) -> None:
         endpoint = self._active.facts(task).get("endpoint")
-        if endpoint in self._config.url:
+        if endpoint in self._config.trained:
             store = open_store(self._config, endpoint)
             store.forget_published(run)
             store.discard_unpublished(run)

@@ -1,8 +1,6 @@
 """The trained models of a document classifier's runs, of which those asked last stay in memory."""
 
 import ast
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from server.errors import ModelUnreadable
 from server.estimators.base import Estimator
 from server.service import document_model
 from server.service.experiment_book import ExperimentBook
+from server.service.last_used import LastUsed
 from server.tracking import Run
 
 MOST = 4
@@ -32,10 +31,7 @@ class RunModels:
     def __init__(self, book: ExperimentBook, folder: Path, most: int = MOST) -> None:
         self._book = book
         self._folder = folder
-        self._most = most
-        self._kept: OrderedDict[str, RunModel] = OrderedDict()
-        self._keeping = threading.Lock()
-        self._reading = threading.Lock()
+        self._kept: LastUsed[RunModel] = LastUsed(most)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -47,25 +43,10 @@ class RunModels:
             NoSuchRun: it holds no model.
             ModelUnreadable: its model cannot be read here.
         """
-        found = self._remembered(run.id)
-        if found is None:
-            with self._reading:
-                found = self._remembered(run.id) or self._read(run)
-        return found
-
-    def _remembered(self, run_id: str) -> RunModel | None:
-        with self._keeping:
-            if run_id in self._kept:
-                self._kept.move_to_end(run_id)
-            return self._kept.get(run_id)
+        return self._kept.get(run.id, lambda: self._read(run))
 
     def _read(self, run: Run) -> RunModel:
-        model = RunModel(document_model.load(self._book.model_path(run, self._folder)), _numbers(run))
-        with self._keeping:
-            self._kept[run.id] = model
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        return model
+        return RunModel(document_model.load(self._book.model_path(run, self._folder)), _numbers(run))
 
 
 def _numbers(run: Run) -> dict[str, int]:

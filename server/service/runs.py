@@ -150,7 +150,7 @@ class Runs:
             logger.warning("interrupted runs could not be ended yet: %s", error.detail)
 
     def _store(self, endpoint: str) -> EndpointStore | None:
-        return open_store(self._config, endpoint) if endpoint in self._config.url else None
+        return open_store(self._config, endpoint) if endpoint in self._config.trained else None
 
     def _serving(self, endpoint: str) -> str | None:
         """The run whose model serves."""

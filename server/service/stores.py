@@ -7,6 +7,7 @@ from server.estimators.catalogue import TEXT_CLASSES
 from server.estimators.pretrained import Pretrained
 from server.service.serving import Brought, ModelCache
 from server.storage.endpoint_store import EndpointStore
+from server.storage.model_store import ModelStore
 
 
 def open_store(config: Config, endpoint: str) -> EndpointStore:
@@ -25,10 +26,27 @@ def open_store(config: Config, endpoint: str) -> EndpointStore:
 def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCache:
     """The endpoint's serving model, read when it is asked for."""
     entry = config.models[endpoint]
+    model = entry.kwargs.model
+    text_class = TEXT_CLASSES.get(entry.model_class or "")
+    brought = _brought(config, endpoint)
+    if text_class is None or model.path:
+        return ModelCache(store.model, brought)
+    pretrained = Pretrained(text_class(model.params.get("model")).model)
+    return ModelCache(store.model, brought, pretrained, lambda: store.state().get("state") != "deleted")
+
+
+def open_model_of_run(config: Config, endpoint: str, path: Path) -> ModelCache:
+    """The model that one of the endpoint's runs left, a file or a folder at the path."""
+    store = ModelStore(path.with_name("model.pkl"), folder=path) if path.is_dir() else ModelStore(path)
+    return ModelCache(store, _brought(config, endpoint))
+
+
+def _brought(config: Config, endpoint: str) -> Brought:
+    entry = config.models[endpoint]
     model, source = entry.kwargs.model, entry.kwargs.data
     text_class = TEXT_CLASSES.get(entry.model_class or "")
     only_texts = isinstance(model, TextModelOptions)
-    brought = Brought(
+    return Brought(
         target=model.target_col or (text_class.target_col if text_class else None),
         text_col=getattr(model, "text_col", None) if only_texts or text_class else None,
         index_col=getattr(model, "index_col", None) or (source.index_col if source else None),
@@ -38,7 +56,3 @@ def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCac
         head=text_class.head if text_class else None,
         params=model.params if text_class else {},
     )
-    if text_class is None or model.path:
-        return ModelCache(store.model, brought)
-    pretrained = Pretrained(text_class(model.params.get("model")).model)
-    return ModelCache(store.model, brought, pretrained, lambda: store.state().get("state") != "deleted")

@@ -56,11 +56,16 @@ def _told(what: str, url: sa.URL) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, ValueError) as error:
-        reason = str(error.orig if isinstance(error, DBAPIError) else error).strip()
-        line = reason.splitlines()[0] if reason else type(error).__name__
-        secret = str(url.password or "")
         # The cause is left out: it would carry the URL into the log.
-        raise NotReady(f"{what}: {line.replace(secret, '***') if secret else line}") from None
+        raise NotReady(f"{what}: {reason_of(error, url)}") from None
+
+
+def reason_of(error: Exception, url: sa.URL) -> str:
+    """The first line of what the database says, without the password of its URL."""
+    reason = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    line = reason.splitlines()[0] if reason else type(error).__name__
+    secret = str(url.password or "")
+    return line.replace(secret, "***") if secret else line
 
 
 def _engine(url: sa.URL) -> sa.Engine:

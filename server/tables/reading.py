@@ -1,9 +1,10 @@
 """Uploads and files → one DataFrame."""
 
 import csv
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +16,7 @@ from server.schema.arrow import to_frame
 from server.tables.binary_formats import read_parquet
 from server.tables.confined import read_confined
 from server.tables.formats import Upload, format_of, refuse_unsafe
-from server.tables.text_formats import read_csv, read_json, read_json_lines
+from server.tables.text_formats import read_csv, read_json, read_json_lines, table_from
 from server.tables.unpacking import gunzip
 
 
@@ -96,6 +97,24 @@ def read_uploads(uploads: Iterable[Upload], limits: Limits, text_columns: Collec
     if len(rows) > limits.rows:
         raise TooLarge(f"{len(rows)} rows in all; {limits.rows} are allowed (server.limits.rows)")
     return rows
+
+
+def read_instance(values: Mapping[str, Any], limits: Limits) -> pd.DataFrame:
+    """The one row of a JSON object, read as the same object in a list would be.
+
+    Raises:
+        BadRequest: a value that no cell can hold.
+        TooLarge: more columns than allowed.
+    """
+    what = "the instance"
+    table = table_from([dict(values)], what, limits)
+    _check_size(table, what, limits)
+    if not table.num_columns:
+        return pd.DataFrame(index=range(1))
+    try:
+        return to_frame(table)
+    except (pa.ArrowException, OverflowError, UnicodeError) as error:
+        raise BadRequest(f"{what} holds a value that cannot be read: {error}") from error
 
 
 def read_file(path: Path, limits: Limits, text_columns: Collection[str] = ()) -> pd.DataFrame:

@@ -62,6 +62,11 @@ def to_json(value: Any) -> bytes:
     return orjson.dumps(value, default=_default, option=options)
 
 
+def plain_json(value: Any) -> str:
+    """The value as a JSON text."""
+    return to_json(value).decode()
+
+
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """One dict of plain values per row."""
     columns = [_plain_list(frame[name]) for name in frame.columns]

@@ -1,7 +1,7 @@
 """The table of URLs."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 from flask_restful import Api, Resource
@@ -20,6 +20,9 @@ from server.web.runs import PATH, RunListResource, RunResource, prefix
 from server.web.static_files import FOLDER, register_static_files
 from server.web.text import TextHandlerResource
 from server.web.wording import FILTERS
+
+if TYPE_CHECKING:
+    from server.service.registry import Registry
 
 OWN = ("/healthz", "/readyz", PATH)
 
@@ -49,11 +52,14 @@ class Health(Resource):
 class Ready(Resource):
     """Whether every configured model can answer, or which cannot, and why."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, endpoints: Mapping[str, Endpoint], registry: "Registry | None") -> None:
         self._endpoints = endpoints
+        self._registry = registry
 
     def get(self) -> Response:
         reasons = {name: endpoint.readiness.reason() for name, endpoint in self._endpoints.items()}
+        if self._registry is not None:
+            reasons[self._registry.name] = self._registry.reason()
         waiting = {name: reason for name, reason in reasons.items() if reason is not None}
         body = {"ready": not waiting, "endpoints": {name: reason or "ready" for name, reason in reasons.items()}}
         return json_response(body, 503 if waiting else 200)
@@ -71,29 +77,28 @@ def register_routes(
     classifiers: Mapping[str, DocumentClassifier],
     runs: Runs,
     server: ServerSection,
+    registry: "Registry | None" = None,
 ) -> None:
     """Give every endpoint its URL, and the server its own.
 
     The index stands at / and at the prefix of all endpoints, where no endpoint claims the place.
     """
     api = ProblemApi(app, server.limits, [classifier.entry.pattern for classifier in classifiers.values()])
-    for name, endpoint in endpoints.items():
-        api.add_resource(
-            TextHandlerResource if isinstance(endpoint, TextEndpoint) else MLHandlerResource,
-            endpoint.entry.pattern,
-            endpoint=f"endpoint:{name.replace('.', '·')}",
-            resource_class_kwargs={"endpoint": endpoint, "runs": runs},
-            strict_slashes=False,
-        )
+    _add_endpoints(api, endpoints, runs)
     _add_classifiers(api, classifiers, server.limits)
     api.add_resource(Health, "/healthz")
-    api.add_resource(Ready, "/readyz", resource_class_kwargs={"endpoints": endpoints})
+    api.add_resource(Ready, "/readyz", resource_class_kwargs={"endpoints": endpoints, "registry": registry})
+    _add_registry(api, registry)
     base = prefix(server.base_url)
     _add_runs(api, runs, base)
     app.jinja_env.filters.update(FILTERS)
     register_static_files(app, base)
-    claimed = {endpoint.entry.pattern for endpoint in endpoints.values()}
-    claimed |= {classifier.entry.pattern for classifier in classifiers.values()}
+    served: list[Endpoint | DocumentClassifier | Registry] = [
+        *endpoints.values(),
+        *classifiers.values(),
+        *([registry] if registry else []),
+    ]
+    claimed = {one.entry.pattern for one in served}
     free = [path for path in dict.fromkeys((base or "/", "/")) if path not in claimed]
     if free:
         listed = {"endpoints": endpoints, "classifiers": classifiers}
@@ -104,6 +109,17 @@ def register_routes(
             "runs_url": f"{request.script_root}{base}{PATH}",
         }
     )
+
+
+def _add_endpoints(api: Api, endpoints: Mapping[str, Endpoint], runs: Runs) -> None:
+    for name, endpoint in endpoints.items():
+        api.add_resource(
+            TextHandlerResource if isinstance(endpoint, TextEndpoint) else MLHandlerResource,
+            endpoint.entry.pattern,
+            endpoint=f"endpoint:{name.replace('.', '·')}",
+            resource_class_kwargs={"endpoint": endpoint, "runs": runs},
+            strict_slashes=False,
+        )
 
 
 def _add_classifiers(api: Api, classifiers: Mapping[str, DocumentClassifier], limits: Limits) -> None:
@@ -123,6 +139,14 @@ def _add_classifiers(api: Api, classifiers: Mapping[str, DocumentClassifier], li
                 resource_class_kwargs={"classifier": classifier, "limits": limits},
                 strict_slashes=False,
             )
+
+
+def _add_registry(api: Api, registry: "Registry | None") -> None:
+    if registry is not None:
+        # With SQLAlchemy, 13 MB that a server without a registry never needs.
+        from server.web.registry import register_registry
+
+        register_registry(api, registry)
 
 
 def _add_runs(api: Api, runs: Runs, base: str) -> None:

@@ -126,3 +126,10 @@ def test_a_mistake_in_a_classifier_of_documents_stops_the_start_with_its_path(ch
     with pytest.raises(ConfigError) as raised:
         check(kwargs, "ClassifierHandler")
     assert words in raised.value.detail
+
+
+def test_an_algorithm_that_cannot_be_loaded_is_an_error(check, tmp_path):
+    algorithms = [{"name": "forest", "type": "classifier", "model": "gone.pkl"}]
+    status, output = check({"endpoints": {"iris": {"algorithms": algorithms}}}, "RegistryHandler")
+    assert (status, "iris: forest 1 cannot be used" in output) == (1, True)
+    assert not (tmp_path / "models" / "server.db").exists()

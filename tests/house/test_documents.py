@@ -12,6 +12,7 @@ from server.config.sections import (
     Limits,
     MLHandlerKwargs,
     ModelOptions,
+    RequestsSection,
     ServerSection,
     TextHandlerKwargs,
     TextModelOptions,
@@ -23,7 +24,8 @@ from server.web import mlhandler, responses
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SECTIONS = [
-    ServerSection, Limits, MLHandlerKwargs, ModelOptions, DataSource, TextHandlerKwargs, TextModelOptions
+    ServerSection, Limits, RequestsSection, MLHandlerKwargs, ModelOptions, DataSource, TextHandlerKwargs,
+    TextModelOptions,
 ]  # fmt: skip
 KEYS = sorted({field.alias or name for section in SECTIONS for name, field in section.model_fields.items()})
 STATUSES = sorted({thing.status for thing in vars(errors).values() if hasattr(thing, "status")})

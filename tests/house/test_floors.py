@@ -35,6 +35,7 @@ HOMES = {
     "pydantic": {"config"},
     "pydantic_core": {"config"},
     "sqlalchemy": {"config", "storage", "tracking"},
+    "alembic": {"storage"},
     "sklearn": {"estimators"},
     "statsmodels": {"estimators"},
     # In jobs: scikit-learn's parallelism over a cluster.

@@ -12,6 +12,7 @@ import pytest
 
 from server.app import create_app
 from server.config import load_config
+from tests import registering
 from tests.conftest import ROOT, ROW, BriefRunner, titanic_endpoint, wait_until_ready, write_config
 from tests.reviews import text_endpoint
 from tests.web import forecasting
@@ -102,3 +103,27 @@ def trained_on(make_client, tmp_path):
         return client, client.post(f"{forecasting.URL}?_action=retrain")
 
     return trained_on
+
+
+@pytest.fixture
+def make_registry(make_client, tmp_path):
+    """A client of a server with a registry; `algorithms` as `add_algorithm` takes them are added to it."""
+    clients = []
+
+    def make(endpoints: Any = None, algorithms: Any = (), others: Any = None, **server: Any) -> Any:
+        registering.write_models(tmp_path)
+        client = make_client({"api": registering.registry(endpoints)} | (others or {}), wait=False, **server)
+        for algorithm in algorithms:
+            client.application.registry.add_algorithm(**algorithm)
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.application.registry.database.close()
+
+
+@pytest.fixture
+def registered(make_registry):
+    """Two classifiers of flowers, two regressors of patients; the first of each in production."""
+    return make_registry()

@@ -1,0 +1,163 @@
+"""The arithmetic of an A/B test: who answers, what an answer loses, and what the losses tell. Nothing is stored."""
+
+import hashlib
+import math
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from server.errors import BadRequest
+
+# Share of tests of equal algorithms in which the interval may leave out zero, at whatever moment one looks.
+ALPHA = 0.05
+# The number of compared requests, both sides together, at which the interval is narrowest for its kind.
+TIGHTEST = 1000
+# Compared requests of a side before which its spread is not known well enough for an interval.
+FEWEST = 10
+METRICS = {"classifier": "accuracy", "regressor": "RMSE"}
+# Beyond it, the squares of squared errors could not be summed in float64.
+LARGEST_ERROR = 1e60
+TRUTHS = {"true": "1", "false": "0"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One algorithm in a test: requests, those that are compared, sum and sum of squares of their losses."""
+
+    requests: int = 0
+    feedback: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """The mean loss; there is one."""
+        return self.total / self.feedback
+
+    @property
+    def variance(self) -> float:
+        """The variance of the loss, as if one more request had lost twice the mean: a few equal losses prove little."""
+        count = self.feedback + 1
+        spread = self.squares - self.total * self.mean
+        return (max(spread, 0.0) + self.mean**2) / count
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a test tells at a moment; scores are accuracies or root mean squared errors, None without feedback.
+
+    `better` is the side whose score is better (0 or 1), None if neither is. `winner` is the side that is better by
+    the interval, too, None as long as zero lies in it.
+    """
+
+    metric: str
+    score1: float | None
+    score2: float | None
+    difference: float | None = None
+    interval: tuple[float, float] | None = None
+    better: int | None = None
+    winner: int | None = None
+
+
+def drawn_side(test: int, subject: str | None) -> int:
+    """The side that answers, 0 or 1, half each: always the same for a subject, else at random."""
+    if subject is None:
+        # The generators of forked workers would draw alike.
+        return secrets.randbits(1)
+    return hashlib.sha256(f"{test}:{subject}".encode()).digest()[0] & 1
+
+
+def loss_of(model_type: str, label: Any, feedback: Any, failed: bool) -> float | None:
+    """What a test compares: 0 for a right label and 1 for a wrong one, or the squared error of a number.
+
+    A classifier that failed was not right. None where a regressor answered no number.
+
+    Raises:
+        BadRequest: the feedback for a regressor is no number that could be compared.
+    """
+    if model_type == "classifier":
+        return float(failed or normalised(label) != normalised(feedback))
+    truth = _number(feedback)
+    if truth is None:
+        raise BadRequest(f"the feedback for a regressor must be a finite number, such as 1.5, not {feedback!r}")
+    answer = None if failed else _number(label)
+    if answer is None:
+        return None
+    if abs(answer - truth) > LARGEST_ERROR:
+        raise BadRequest(f"the feedback {feedback!r} is too far from the label {label!r} to be compared")
+    return (answer - truth) ** 2
+
+
+def normalised(value: Any) -> str:
+    """A label as text in which 1, 1.0, "1" and true are the same, and so are the elements of lists."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(normalised, value))}]"
+    text = str(value).strip()
+    text = TRUTHS.get(text.lower(), text)
+    number = _number(text)
+    if number is None:
+        return text
+    # Integers beyond 2^53 have no float of their own.
+    return str(int(text)) if text.lstrip("+-").isdecimal() else str(int(number) if number.is_integer() else number)
+
+
+def compared(model_type: str, first: Side, second: Side) -> Comparison:
+    """What the losses of both sides tell.
+
+    The interval of the difference `score1 - score2` is an asymptotic confidence sequence: it holds at all moments at
+    once, so one may look as often as one likes, and stop because of what one saw (Waudby-Smith, Arbour, Sinha, Kennedy
+    and Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", Annals of Statistics 52 (2024),
+    theorem 2.2). With t compared requests and v the variance of the difference times t, it is
+
+        difference ± sqrt(v) sqrt(2 (t ρ² + 1) / (t² ρ²) log(sqrt(t ρ² + 1) / α)).
+
+    Mean squared errors are compared, and the interval divided by the sum of their roots, because
+    a - b = (a² - b²) / (a + b).
+    """
+    metric = METRICS[model_type]
+    is_accuracy = model_type == "classifier"
+    scores = [_score(side, is_accuracy) for side in (first, second)]
+    if scores[0] is None or scores[1] is None:
+        return Comparison(metric, scores[0], scores[1])
+    lost = first.mean - second.mean
+    better = None if lost == 0 else int(lost > 0)
+    if is_accuracy:
+        sign, scale = -1.0, 1.0
+    else:
+        sign, scale = 1.0, scores[0] + scores[1]
+    interval = None
+    if min(first.feedback, second.feedback) >= FEWEST and scale > 0:
+        half = half_width(first, second)
+        interval = ((sign * lost - half) / scale, (sign * lost + half) / scale)
+        if is_accuracy:
+            interval = max(interval[0], -1.0), min(interval[1], 1.0)
+    winner = better if interval is not None and not interval[0] <= 0 <= interval[1] else None
+    return Comparison(metric, scores[0], scores[1], scores[0] - scores[1], interval, better, winner)
+
+
+def half_width(first: Side, second: Side) -> float:
+    """Half of the interval of the difference of the mean losses."""
+    t = first.feedback + second.feedback
+    # That ρ² which makes the interval narrowest at TIGHTEST (the same paper, section 2.3).
+    rho2 = (-2 * math.log(ALPHA) + math.log(-2 * math.log(ALPHA)) + 1) / TIGHTEST
+    variance = t * (first.variance / first.feedback + second.variance / second.feedback)
+    grown = t * rho2 + 1
+    return math.sqrt(variance * 2 * grown / (t**2 * rho2) * math.log(math.sqrt(grown) / ALPHA))
+
+
+def _score(side: Side, is_accuracy: bool) -> float | None:
+    if not side.feedback:
+        return None
+    return 1 - side.mean if is_accuracy else math.sqrt(side.mean)
+
+
+def _number(value: Any) -> float | None:
+    """The finite number in a value or a text."""
+    # Python reads 1_0 as 10.
+    if isinstance(value, (list, dict, bool)) or value is None or "_" in str(value):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,1 @@
+"""The registry's database: endpoints, algorithms, statuses, requests and A/B tests."""

@@ -1,0 +1,117 @@
+"""Requests are kept with what a test compares, and old ones go."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from server.storage.registry import abtests, requests
+from server.storage.registry.connection import Conflict
+from server.storage.registry.listing import Page, count_of, rows_of
+from server.storage.registry.requests import Answered, Logged, Tally
+
+
+@pytest.fixture
+def begin_test(database):
+    """Begin a test of two algorithms; its number."""
+
+    def begin(first: int, second: int) -> int:
+        with database.writing() as connection:
+            return abtests.add(
+                connection,
+                {
+                    "title": "t", "model_type": "classifier", "created_by": None, "min_feedback": 1,
+                    "parent_endpoint": 1, "parent_mlalgorithm1": first, "parent_mlalgorithm2": second,
+                    "status_before1": "production", "status_before2": "testing",
+                },
+            )  # fmt: skip
+
+    return begin
+
+
+@pytest.fixture
+def log(database):
+    def log(algorithm: int, test: int | None = None, loss: float | None = None) -> int:
+        with database.writing() as connection:
+            number = requests.log(connection, Logged(algorithm, test, "{}", '{"status":"OK"}', "1"))
+            if loss is not None:
+                requests.set_feedback(connection, number, "1", loss)
+        return number
+
+    return log
+
+
+def test_an_endpoint_has_one_running_test(database, add_algorithm, begin_test):
+    first, second = add_algorithm(), add_algorithm("tree")
+    number = begin_test(first, second)
+    with pytest.raises(Conflict):
+        begin_test(second, add_algorithm("third"))
+    with database.writing() as connection:
+        abtests.end(connection, number, "over", "{}")
+    assert begin_test(first, second) > number
+
+
+def test_tallies_count_what_is_compared_and_what_is_corrected(database, add_algorithm, begin_test, log):
+    first, second = add_algorithm(), add_algorithm("tree")
+    test = begin_test(first, second)
+    log(first), log(first, test), log(first, test, 1e59), log(second, test, 2.0)
+    corrected = log(first, test, 1e60)
+    with database.writing() as connection:
+        requests.set_feedback(connection, corrected - 2, "1", 0.5)
+        requests.set_feedback(connection, corrected, "1", 0.25)
+    with database.reading() as connection:
+        assert requests.tallies(connection, test) == {first: Tally(3, 2, 0.75, 0.3125), second: Tally(1, 1, 2.0, 4.0)}
+
+
+def test_a_number_is_never_given_twice(database, add_algorithm, log):
+    number = log(add_algorithm())
+    with database.writing() as connection:
+        assert requests.remove_before(connection, datetime.now(UTC) + timedelta(1), 10) == 1
+    assert log(1) > number
+
+
+def test_old_requests_go_but_for_those_of_a_running_test(database, add_algorithm, begin_test, log):
+    first, second = add_algorithm(), add_algorithm("tree")
+    test = begin_test(first, second)
+    kept = [log(first, test), log(second, test)]
+    for _ in range(5):
+        log(first)
+    later = datetime.now(UTC) + timedelta(1)
+    with database.writing() as connection:
+        assert requests.remove_before(connection, datetime.now(UTC) - timedelta(1), 10) == 0
+        assert [requests.remove_before(connection, later, 3) for _ in range(3)] == [3, 2, 0]
+    with database.reading() as connection:
+        assert [row["id"] for row in rows_of(connection, "mlrequests", {}, Page(10))] == kept
+
+
+def test_requests_are_filtered_by_moment_algorithm_and_test(database, add_algorithm, begin_test, log):
+    first, second = add_algorithm(), add_algorithm("tree")
+    test = begin_test(first, second)
+    log(first), log(second, test)
+    now = datetime.now(UTC)
+    with database.reading() as connection:
+
+        def count(**filters):
+            return count_of(connection, "mlrequests", filters)
+
+        assert count(since=now) == 0
+        assert count(until=now) == count(parent_endpoint="iris") == count(parent_endpoint=1) == 2
+        assert count(parent_mlalgorithm=first) == count(parent_abtest=test) == 1
+
+
+def test_corrections_at_once_keep_feedback_and_loss_together(database, add_algorithm, begin_test, log):
+    first, second = add_algorithm(), add_algorithm("tree")
+    test = begin_test(first, second)
+    number = log(first, test)
+
+    def correct(value: int) -> None:
+        for _ in range(5):
+            with database.writing() as connection:
+                assert requests.answered(connection, number) == Answered("classifier", "1")
+                requests.set_feedback(connection, number, str(value), float(value))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(correct, range(8)))
+    with database.reading() as connection:
+        feedback = rows_of(connection, "mlrequests", {}, Page(1))[0]["feedback"]
+        assert requests.tallies(connection, test)[first] == Tally(1, 1, float(feedback), float(feedback) ** 2)
