@@ -39,6 +39,6 @@ def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCac
         params=model.params if text_class else {},
     )
     if text_class is None or model.path:
-        return ModelCache(store.model, brought)
+        return ModelCache(store.model, brought, row_path=config.server.row_path)
     pretrained = Pretrained(text_class(model.params.get("model")).model)
     return ModelCache(store.model, brought, pretrained, lambda: store.state().get("state") != "deleted")
