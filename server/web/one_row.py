@@ -52,17 +52,27 @@ def body_answer(request: Request, endpoint: Endpoint, limits: Limits) -> Respons
 
 def _options_and_row(request: Request) -> tuple[str | None, Row] | None:
     """`_output` and the columns of the query; None if it holds anything else."""
-    output, row = None, {}
-    for name, values in request.args.lists():
-        if len(values) != 1:
-            return None
+    output: str | None = None
+    row: Row = {}
+    pairs = _pairs(request)
+    for name, value in pairs:
         if name[:1] != "_":
-            row[name] = values[0]
-        elif name in OPTIONS and OPTIONS[name] in (None, values[0]):
-            output = values[0] if name == "_output" else output
+            row[name] = value
+        elif name in OPTIONS and OPTIONS[name] in (None, value):
+            output = value if name == "_output" else output
         elif name not in IGNORED:
             return None
-    return output, row
+    # What is given more than once is for the usual way.
+    return (output, row) if len({name for name, _ in pairs}) == len(pairs) else None
+
+
+def _pairs(request: Request) -> list[tuple[str, str]]:
+    """Names and values of the query; one without escapes needs no parser."""
+    query = request.environ.get("QUERY_STRING", "")
+    if "%" in query or not query.isascii():
+        return list(request.args.items(multi=True))
+    parts = [part.partition("=") for part in query.replace("+", " ").split("&") if part]
+    return [(name, value) for name, _, value in parts]
 
 
 def _rows(content: bytes, limits: Limits) -> list[Row] | None:

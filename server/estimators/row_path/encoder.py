@@ -1,6 +1,7 @@
 """Everything before the estimator, as one function of a row's cells."""
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -92,16 +93,23 @@ def _columns(transformer: ColumnTransformer, names: Sequence[str]) -> Step:
         places = _places(columns, names)
         if places:
             inner = passed if _is_identity(part) else step_of(part, [names[place] for place in places])
-            parts.append((transformer.output_indices_[name].start, places, inner))
+            parts.append((transformer.output_indices_[name].start, _selecting(places), inner))
     if not parts:
         raise NotUnderstood("ColumnTransformer keeps no column")
-    ordered = [(places, inner) for _, places, inner in sorted(parts, key=lambda part: part[0])]
+    ordered = [(select, inner) for _, select, inner in sorted(parts, key=lambda part: part[0])]
 
     def step(cells: Row) -> np.ndarray:
-        made = [number_row(inner([cells[place] for place in places])) for places, inner in ordered]
-        return made[0] if len(made) == 1 else np.concatenate(made)
+        made = [inner(select(cells)) for select, inner in ordered]
+        return np.concatenate([one if type(one) is np.ndarray else number_row(one) for one in made])
 
     return step
+
+
+def _selecting(places: list[int]) -> Callable[[Any], Any]:
+    """What takes the cells in these places, as a tuple."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda cells: (cells[places[0]],)
 
 
 def _is_identity(part: Any) -> bool:

@@ -1,6 +1,7 @@
 """The way of one row: its cells, the encoder, the kernel."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -99,8 +100,10 @@ class RowPath:
         Raises:
             Unusual: it has a number that is not finite, or an unknown category that is refused.
         """
-        row = number_row(self._encode(cells))
-        if (self._width is not None and len(row) != self._width) or not np.isfinite(row).all():
+        made = self._encode(cells)
+        row = made if type(made) is np.ndarray else number_row(made)
+        # The product is finite if all of them are, unless they are so large that the pipeline may see to them.
+        if (self._width is not None and len(row) != self._width) or not isfinite(row.dot(row)):
             raise Unusual
         return row
 

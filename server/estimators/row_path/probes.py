@@ -12,7 +12,7 @@ from server.schema.cells import Cell, Unusual
 SEED = 20250101
 EDGES = 98
 # Numbers that only a mistake or an attack sends: beyond float32, below it, beyond any sum.
-EXTREMES = (0.0, -1.0, 1e-320, 1e30, -1e30, 3.5e38, -3.5e38, 1e300)
+EXTREMES = (1e60, 0.0, -1.0, 3.5e38, -3.5e38, 1e30, 1e-320, 1e300)
 UNKNOWN = "never seen"
 # Neighbours of a threshold, in floats; float32 has one in 2**29 of them.
 STEPS = (0, 1, -1, 2**28, -(2**28), 2**29, -(2**29))
@@ -62,18 +62,24 @@ def _categories(column: Column) -> list[Cell]:
     return [value if isinstance(value, str) else float(value) for value in values]
 
 
-def wild_rows(schema: Schema, ordinary: Rows, count: int) -> Iterator[list[Cell]]:
-    """Ordinary rows with one cell that is missing, unknown or extreme."""
+def wild_rows(schema: Schema, ordinary: Rows, most: int) -> Rows:
+    """At most so many ordinary rows with one cell that is missing, unknown or extreme, each column in its turn."""
     random = np.random.default_rng(SEED)
-    for _ in range(count):
-        row = list(ordinary[random.integers(len(ordinary))])
-        place = int(random.integers(len(row)))
-        is_text = isinstance(row[place], str)
-        kinds: list[Cell] = [None, UNKNOWN] if is_text else [None, *EXTREMES]
-        if schema.features[place].kind is Kind.BOOLEAN:
-            kinds = [None, 0.0, 1.0]
-        row[place] = kinds[random.integers(len(kinds))]
-        yield row
+    cells = [_wild_cells(column, ordinary[0][place]) for place, column in enumerate(schema.features)]
+    turns = [(turn, place) for turn in range(max(map(len, cells))) for place in range(len(cells))]
+    rows = []
+    for turn, place in turns:
+        if turn < len(cells[place]) and len(rows) < most:
+            row = list(ordinary[random.integers(len(ordinary))])
+            row[place] = cells[place][turn]
+            rows.append(row)
+    return rows
+
+
+def _wild_cells(column: Column, usual: Cell) -> tuple[Cell, ...]:
+    if column.kind is Kind.BOOLEAN:
+        return (None, 0.0, 1.0)
+    return (None, UNKNOWN) if column.kind is Kind.TEXT or isinstance(usual, str) else (None, *EXTREMES)
 
 
 def edge_rows(path: RowPath, ordinary: Rows) -> Iterator[list[Cell]]:

@@ -38,26 +38,29 @@ class TreeTable:
     def __init__(self, trees: Iterable[Nodes]) -> None:
         nodes = list(trees)
         sizes = [len(tree.feature) for tree in nodes]
-        self._roots = np.cumsum([0, *sizes[:-1]], dtype=np.intp)
-        left = np.concatenate([tree.left + root for tree, root in zip(nodes, self._roots, strict=True)])
-        right = np.concatenate([tree.right + root for tree, root in zip(nodes, self._roots, strict=True)])
-        self._children = np.stack([left, right], axis=1).ravel().astype(np.intp)
-        self._feature = np.concatenate([tree.feature for tree in nodes]).astype(np.intp)
-        self._threshold = np.concatenate([tree.threshold for tree in nodes]).astype(np.float64)
+        roots = np.cumsum([0, *sizes[:-1]], dtype=np.intp)
+        left = np.concatenate([tree.left + root for tree, root in zip(nodes, roots, strict=True)])
+        right = np.concatenate([tree.right + root for tree, root in zip(nodes, roots, strict=True)])
+        feature = np.concatenate([tree.feature for tree in nodes]).astype(np.intp)
+        threshold = np.concatenate([tree.threshold for tree in nodes]).astype(np.float64)
         self.value = np.concatenate([tree.value for tree in nodes])
         inner = np.flatnonzero(left != np.arange(len(left)))
-        self.thresholds = self._feature[inner], self._threshold[inner]
+        self.thresholds = feature[inner], threshold[inner]
+        # Node n stands at 2n in all of them, so that 2n and 2n + 1 are its children.
+        self._starts = 2 * roots
+        self._children = 2 * np.stack([left, right], axis=1).ravel().astype(np.intp)
+        self._feature, self._threshold = feature.repeat(2), threshold.repeat(2)
 
     def leaves(self, row: np.ndarray) -> np.ndarray:
         """The place in `value` of each tree's leaf for the row, shape (n_trees,)."""
         feature, threshold, children = self._feature, self._threshold, self._children
-        nodes = self._roots
+        places = self._starts
         while True:
             for _ in range(STRIDE):
-                before = nodes
-                nodes = children.take(2 * nodes + (row.take(feature.take(nodes)) > threshold.take(nodes)))
-            if (nodes == before).all():
-                return nodes
+                before = places
+                places = children.take(places + (row.take(feature.take(places)) > threshold.take(places)))
+            if (places == before).all():
+                return places >> 1
 
 
 def nodes_of(tree: Any) -> Nodes:
@@ -79,7 +82,8 @@ def single(row: np.ndarray) -> np.ndarray:
     Raises:
         Unusual: a number is beyond float32.
     """
-    narrow = row.astype(np.float32)
+    with np.errstate(over="ignore"):
+        narrow = row.astype(np.float32)
     if not np.isfinite(narrow).all():
         raise Unusual
     return narrow

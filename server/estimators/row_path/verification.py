@@ -12,8 +12,8 @@ from server.estimators.tabular import TabularEstimator
 from server.schema import Schema
 from server.schema.cells import Cell, Unusual
 
-# Rows of the training that are compared; as many are made like them, and a third of that with odd cells. Fewer where
-# the estimator answers itself: it does so in its own time, and only the encoder is on trial.
+# Rows of the training that are compared; as many are made like them, and as many with an odd cell. Fewer where the
+# estimator answers itself: it does so in its own time, and only the encoder is on trial.
 COMPUTED, OWN = 100, 12
 # Rows that are looked at alone, which costs the pipeline ten milliseconds each.
 ALONE = 60
@@ -31,7 +31,7 @@ def difference(path: RowPath, estimator: TabularEstimator, schema: Schema, featu
     ordinary = ordinary_rows(schema, known, count)
     comparison = Comparison(path, estimator, schema)
     tame: Rows = [*known, *ordinary, *edge_rows(path, ordinary)]
-    return comparison.of(tame) or comparison.of(list(wild_rows(schema, ordinary, count // 3)))
+    return comparison.of(tame) or comparison.of(wild_rows(schema, ordinary, count))
 
 
 def _spread(rows: int, count: int) -> np.ndarray:
