@@ -67,7 +67,7 @@ def wild_rows(schema: Schema, ordinary: Rows, most: int) -> Rows:
     random = np.random.default_rng(SEED)
     cells = [_wild_cells(column, ordinary[0][place]) for place, column in enumerate(schema.features)]
     turns = [(turn, place) for turn in range(max(map(len, cells))) for place in range(len(cells))]
-    rows = []
+    rows: Rows = []
     for turn, place in turns:
         if turn < len(cells[place]) and len(rows) < most:
             row = list(ordinary[random.integers(len(ordinary))])
