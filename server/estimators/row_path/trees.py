@@ -4,7 +4,7 @@ All trees of a model are walked at once, a level at a time: that costs a few num
 there are trees, where asking each tree costs a call of its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from server.schema.cells import Unusual
 
 # Levels to go down before looking whether all trees have reached their leaves.
 STRIDE = 4
+# Up to so many it costs less to compare all nodes than those that are met, level by level.
+FEW_NODES = 20_000
 
 
 @dataclass(frozen=True)
@@ -41,26 +43,35 @@ class TreeTable:
         roots = np.cumsum([0, *sizes[:-1]], dtype=np.intp)
         left = np.concatenate([tree.left + root for tree, root in zip(nodes, roots, strict=True)])
         right = np.concatenate([tree.right + root for tree, root in zip(nodes, roots, strict=True)])
-        feature = np.concatenate([tree.feature for tree in nodes]).astype(np.intp)
-        threshold = np.concatenate([tree.threshold for tree in nodes]).astype(np.float64)
+        self._roots = roots
+        self._children = np.stack([left, right], axis=1).ravel().astype(np.intp)
+        self._feature = np.concatenate([tree.feature for tree in nodes]).astype(np.intp)
+        self._threshold = np.concatenate([tree.threshold for tree in nodes]).astype(np.float64)
         self.value = np.concatenate([tree.value for tree in nodes])
         inner = np.flatnonzero(left != np.arange(len(left)))
-        self.thresholds = feature[inner], threshold[inner]
-        # Node n stands at 2n in all of them, so that 2n and 2n + 1 are its children.
-        self._starts = 2 * roots
-        self._children = 2 * np.stack([left, right], axis=1).ravel().astype(np.intp)
-        self._feature, self._threshold = feature.repeat(2), threshold.repeat(2)
+        self.thresholds = self._feature[inner], self._threshold[inner]
+        # The left child of node n stands at 2n, the right one at 2n + 1.
+        self._pairs = np.arange(0, 2 * len(left), 2) if len(left) <= FEW_NODES else None
 
     def leaves(self, row: np.ndarray) -> np.ndarray:
         """The place in `value` of each tree's leaf for the row, shape (n_trees,)."""
-        feature, threshold, children = self._feature, self._threshold, self._children
-        places = self._starts
+        if self._pairs is None:
+            return self._walk(lambda nodes: self._next(row, nodes))
+        # Where every node leads is told at once; then a level is one look-up.
+        turns = row.take(self._feature) > self._threshold
+        return self._walk(self._children.take(self._pairs + turns).take)
+
+    def _next(self, row: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+        turns = row.take(self._feature.take(nodes)) > self._threshold.take(nodes)
+        return self._children.take(2 * nodes + turns)
+
+    def _walk(self, follow: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        nodes = self._roots
         while True:
             for _ in range(STRIDE):
-                before = places
-                places = children.take(places + (row.take(feature.take(places)) > threshold.take(places)))
-            if (places == before).all():
-                return places >> 1
+                before, nodes = nodes, follow(nodes)
+            if (nodes == before).all():
+                return nodes
 
 
 def nodes_of(tree: Any) -> Nodes:

@@ -61,6 +61,17 @@ def test_rows_are_made_on_both_sides_of_thresholds():
     assert (gaps < 1e-6).mean() > 0.9
 
 
+def test_large_and_small_tables_of_trees_lead_to_the_same_leaves():
+    estimator, schema, features = fitted(RandomForestClassifier, n_estimators=20, random_state=0)
+    path = RowPath(estimator.model, schema)
+    table = path.kernel._table
+    rows = [path.encode(row).astype(np.float32) for row in cells_of(features.head(30))]
+    at_once = [table.leaves(row).tolist() for row in rows]
+    assert table._pairs is not None
+    table._pairs = None
+    assert [table.leaves(row).tolist() for row in rows] == at_once
+
+
 def test_cells_become_the_features_that_they_came_from():
     _, schema, features = fitted(LogisticRegression)
     again = features_of(cells_of(features), schema)
