@@ -65,4 +65,8 @@ def restored(estimator: Estimator, schema: Schema, facts: Mapping[str, Any], sam
         return verified(estimator, schema)
     if not known["serves"]:
         return OneRow(None, known["why"])
-    return OneRow(RowPath(estimator.model, schema), known["why"])
+    try:
+        return OneRow(RowPath(estimator.model, schema), known["why"])
+    except NotUnderstood as error:
+        # Another release of this server may have found it.
+        return OneRow(None, str(error))

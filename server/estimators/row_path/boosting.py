@@ -19,6 +19,10 @@ class Boosting(Kernel):
     start: np.ndarray
     rate = 1.0
 
+    @property
+    def thresholds(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.table.thresholds
+
     @classmethod
     def takes(cls, estimator: Any) -> bool:
         return hasattr(estimator, "_loss")
@@ -41,7 +45,6 @@ class GradientBoosting(Boosting):
     def __init__(self, estimator: Any, is_sparse: bool) -> None:
         super().__init__(estimator, is_sparse)
         self.table = TreeTable(nodes_of(tree.tree_) for tree in estimator.estimators_.ravel())
-        self.thresholds = self.table.thresholds
         self.rate = estimator.learning_rate
         # Without an estimator of one's own for it, the start is the same for every row.
         self.start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), dtype=np.float32))
@@ -80,7 +83,6 @@ class HistBoosting(Boosting):
     def __init__(self, estimator: Any, is_sparse: bool) -> None:
         super().__init__(estimator, is_sparse)
         self.table = TreeTable(_hist_nodes(tree.nodes) for stage in estimator._predictors for tree in stage)
-        self.thresholds = self.table.thresholds
         self.start = np.asarray(estimator._baseline_prediction, dtype=np.float64).reshape(1, -1)
 
     @classmethod

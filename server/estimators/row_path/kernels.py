@@ -18,8 +18,11 @@ class Kernel:
 
     # Whether it computes the answers, or asks the estimator.
     computes = False
-    # Where a tree changes its mind: the encoded column of each threshold, and the threshold.
-    thresholds: tuple[np.ndarray, np.ndarray] = (np.empty(0, dtype=np.intp), np.empty(0))
+
+    @property
+    def thresholds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where a tree changes its mind: the encoded column of each threshold, and the threshold."""
+        return np.empty(0, dtype=np.intp), np.empty(0)
 
     @property
     def tolerance(self) -> float:

@@ -17,6 +17,8 @@ from server.schema.cells import Unusual
 STRIDE = 4
 # Up to so many it costs less to compare all nodes than those that are met, level by level.
 FEW_NODES = 20_000
+# A table of these takes about 100 MB; a larger forest is asked itself.
+MOST_NODES = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,7 @@ class Nodes:
 class TreeTable:
     """The nodes of many trees, one below the other.
 
-    `thresholds` are those of the inner nodes, with their features. A row goes left where its feature is at most
-    the threshold, compared as float64; features are finite.
+    A row goes left where its feature is at most the threshold, compared as float64; features are finite.
     """
 
     def __init__(self, trees: Iterable[Nodes]) -> None:
@@ -48,10 +49,14 @@ class TreeTable:
         self._feature = np.concatenate([tree.feature for tree in nodes]).astype(np.intp)
         self._threshold = np.concatenate([tree.threshold for tree in nodes]).astype(np.float64)
         self.value = np.concatenate([tree.value for tree in nodes])
-        inner = np.flatnonzero(left != np.arange(len(left)))
-        self.thresholds = self._feature[inner], self._threshold[inner]
         # The left child of node n stands at 2n, the right one at 2n + 1.
         self._pairs = np.arange(0, 2 * len(left), 2) if len(left) <= FEW_NODES else None
+
+    @property
+    def thresholds(self) -> tuple[np.ndarray, np.ndarray]:
+        """The features and thresholds of the inner nodes."""
+        inner = np.flatnonzero(self._children[::2] != np.arange(len(self._feature)))
+        return self._feature[inner], self._threshold[inner]
 
     def leaves(self, row: np.ndarray) -> np.ndarray:
         """The place in `value` of each tree's leaf for the row, shape (n_trees,)."""
@@ -108,7 +113,10 @@ class TreeClassifier(Kernel):
     def __init__(self, estimator: Any, is_sparse: bool) -> None:
         super().__init__(estimator, is_sparse)
         self._tree = estimator.tree_
-        self.thresholds = TreeTable([nodes_of(estimator.tree_)]).thresholds
+
+    @property
+    def thresholds(self) -> tuple[np.ndarray, np.ndarray]:
+        return TreeTable([nodes_of(self._tree)]).thresholds
 
     @classmethod
     def takes(cls, estimator: Any) -> bool:
@@ -136,11 +144,16 @@ class ForestClassifier(Kernel):
     def __init__(self, estimator: Any, is_sparse: bool) -> None:
         super().__init__(estimator, is_sparse)
         self._table = TreeTable(nodes_of(tree.tree_) for tree in estimator.estimators_)
-        self.thresholds = self._table.thresholds
+
+    @property
+    def thresholds(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._table.thresholds
 
     @classmethod
     def takes(cls, estimator: Any) -> bool:
-        return estimator.n_outputs_ == 1
+        # The table holds all nodes a second time.
+        nodes = sum(tree.tree_.node_count for tree in estimator.estimators_)
+        return estimator.n_outputs_ == 1 and nodes <= MOST_NODES
 
     def mean(self, row: np.ndarray) -> np.ndarray:
         """The mean of the leaves' values, shape (1, n_values)."""
