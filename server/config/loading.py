@@ -229,6 +229,15 @@ def _config_error(problems: list[Problem]) -> ConfigError:
 
 def _check_names(config: Config) -> None:
     problems: list[Problem] = []
+    unfit = sorted(set(config.server.models_dir) & set("?#%"))
+    if unfit:
+        problems.append(
+            Problem(
+                "server.models_dir",
+                f"{config.server.models_dir} must not contain {' or '.join(unfit)}, "
+                "which means something else in the URLs of the stores that lie there",
+            )
+        )
     patterns: dict[str, str] = {}
     folders: dict[str, str] = {}
     for name, entry in config.url.items():

@@ -70,8 +70,8 @@ def _folders(folder: Path) -> list[str]:
 def label_folders(folder: Path, labels: Sequence[str], minimum: int) -> dict[str, list[Path]]:
     """The files in each label's subfolder, sorted by name; hidden ones and folders within are passed over.
 
-    Files in unknown formats and links that lead elsewhere are among them: reading lists them as not treated. They do
-    not count towards the minimum.
+    Files in unknown formats, links that lead elsewhere and what is no file are among them: reading lists them as not
+    treated. They do not count towards the minimum.
 
     Raises:
         BadRequest: fewer than two labels, one that is empty, repeated or no name of a folder, one without a folder, or
@@ -88,7 +88,7 @@ def label_folders(folder: Path, labels: Sequence[str], minimum: int) -> dict[str
             continue
         try:
             files[label] = _files(folder, label)
-            problems += _too_few(files[label], label, minimum, pointer)
+            problems += _too_few(folder, files[label], label, minimum, pointer)
         except BadRequest as error:
             problems.append(Problem(pointer, error.detail))
     if problems:
@@ -126,8 +126,16 @@ def _files(folder: Path, label: str) -> list[Path]:
         raise BadRequest(f"label {label!r} has no folder that can be read") from error
 
 
-def _too_few(files: Sequence[Path], label: str, minimum: int, pointer: str) -> Iterator[Problem]:
-    count = sum(format_of(path) is not None for path in files)
+def _is_file_inside(path: Path, top: Path) -> bool:
+    try:
+        return path.is_file() and path.resolve().is_relative_to(top)
+    except (OSError, RuntimeError):
+        return False
+
+
+def _too_few(folder: Path, files: Sequence[Path], label: str, minimum: int, pointer: str) -> Iterator[Problem]:
+    top = folder.resolve()
+    count = sum(format_of(path) is not None and _is_file_inside(path, top) for path in files)
     if count < minimum:
         documents = "1 document" if count == 1 else f"{count} documents"
         yield Problem(pointer, f"label {label!r} has {documents}; {minimum} are needed ({MINIMUM_OPTION})")

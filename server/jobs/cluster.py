@@ -17,7 +17,7 @@ from server.errors import NotReady, Problem, TrainingFailed
 from server.jobs.cluster_job import versions
 from server.jobs.kept import Keepable
 from server.jobs.runner import ProcessRunner, always
-from server.jobs.scheduler import connect, not_ready
+from server.jobs.scheduler import RETRY_AFTER, connect, not_ready
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -113,8 +113,9 @@ class ClusterRunner:
             except Exception as error:
                 logger.exception("a Dask worker cannot begin a training")
                 reason = f"{type(error).__name__}: {error}"
-                raise TrainingFailed(
-                    f"a Dask worker cannot begin the training: {reason}; workers are started in the server's folder"
+                raise NotReady(
+                    f"a Dask worker cannot begin the training: {reason}; workers are started in the server's folder",
+                    retry_after=RETRY_AFTER,
                 ) from error
 
     def _lost(self, error: BaseException) -> NotReady:

@@ -5,15 +5,18 @@ Whoever dies lets go of it, however it dies. A run whose file nobody holds was a
 
 import fcntl
 import os
+import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from server.errors import TrainingCancelled
 from server.storage.files import read_json, room_on_disk, write_json
 
+# Seconds that somebody else may take to end an abandoned run.
+LOOKING = 10.0
 LOCK, FACTS, CANCELLED = ".lock", ".json", ".cancelled"
 
 
@@ -97,10 +100,7 @@ class ActiveRuns:
             yield False
             return
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield self.exists(task)
-        except BlockingIOError:
-            yield False
+            yield _is_nobodys(descriptor) and self.exists(task)
         finally:
             os.close(descriptor)
 
@@ -148,3 +148,19 @@ def _held(descriptor: int) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _is_nobodys(descriptor: int) -> bool:
+    """Whether nobody works on the run; if so, the file is held alone. Who looks at the same moment is waited for."""
+    deadline = time.monotonic() + LOOKING
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        with suppress(BlockingIOError):
+            # Those who work share the file, and those who look hold it alone.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)

@@ -1,21 +1,17 @@
 """MLflow's tracking store: experiments, runs and what they hold."""
 
 import logging
-import os
 import re
-import shutil
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from server.errors import NoSuchRun, RunConflict, ServerError, StorageFull, TrackingUnavailable
-from server.tracking.connection import ENVIRONMENT, is_remote, let_go, open_client
+from server.tracking.connection import is_remote, let_go, open_client
+from server.tracking.purge import purge
 from server.tracking.runs import Experiment, Run, Status, experiment_of, is_page, run_of
 
 logger = logging.getLogger(__name__)
@@ -25,13 +21,6 @@ MOST_RUNS = 1000
 REASON_TAG = "restimator.reason"
 # MLflow takes anything else for a mistake of the server's.
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
-# The store's address may hold a password, and the arguments of a process are everybody's to read.
-COLLECT = """
-import os, sys
-from mlflow.cli import cli
-store = os.environ["MLFLOW_TRACKING_URI"]
-cli(["gc", "--backend-store-uri", store, "--tracking-uri", store, "--experiment-ids", sys.argv[1]])
-"""
 # How SQLite and the system say that there is no room.
 FULL = ("disk is full", "No space left", "Disk quota exceeded")
 
@@ -219,16 +208,8 @@ class MlflowStore:
             raise RunConflict("the tracking server deletes for good only by its own command, mlflow gc")
         if not experiment.is_deleted:
             self.delete_experiment(experiment)
-        # MLflow's one public way, which takes a process and some seconds.
-        command = [sys.executable, "-c", COLLECT, experiment.id]
-        environment = os.environ | ENVIRONMENT | {"MLFLOW_TRACKING_URI": self._uri}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        if done.returncode:
-            logger.error("mlflow gc failed:\n%s", done.stderr)
-            raise TrackingUnavailable(f"MLflow could not delete {experiment.name}; the log says why")
-        location = urlsplit(experiment.artifact_location)
-        if location.scheme == "file":
-            shutil.rmtree(unquote(location.path), ignore_errors=True)
+        with self._client() as client:
+            purge(client, experiment)
 
     @contextmanager
     def _client(self) -> Iterator[Any]:

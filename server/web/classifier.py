@@ -14,7 +14,7 @@ from server.service.classifier import DocumentClassifier
 from server.service.classifier_fields import check_known, text_field
 from server.service.runs import run_info
 from server.web.request_data import read_request
-from server.web.responses import json_response
+from server.web.responses import PROBLEM, json_response
 
 logger = logging.getLogger(__name__)
 NO_DOCUMENTS: Mapping[str, Any] = {
@@ -32,6 +32,16 @@ def enveloped(status: int, message: str, data: Any = None, error: str = "") -> R
     """The seed's envelope; `status.code` is the HTTP status."""
     told = {"status": {"code": status, "message": message}, "data": data or {}, "error": error}
     return json_response({**told, **NO_DOCUMENTS}, status)
+
+
+def in_its_envelope(response: Response) -> Response:
+    """A problem document below a classifier's pattern, where no route answered, as an envelope."""
+    if response.mimetype != PROBLEM:
+        return response
+    problem = response.get_json()
+    made = enveloped(response.status_code, problem["title"], error=problem["detail"])
+    made.headers.extend({name: value for name, value in response.headers.items() if name in ("Allow", "Retry-After")})
+    return made
 
 
 def in_envelope(method: Callable[..., Response]) -> Callable[..., Response]:
@@ -114,7 +124,7 @@ class LastRuns(ClassifierResource):
             if name != "limit":
                 raise BadRequest(f"unknown filter {name!r}{did_you_mean(name, ('limit',))}; known: limit")
         limit = request.args.get("limit", str(USUAL))
-        if not limit.isdecimal() or len(limit) > len(str(MOST)) or not 1 <= int(limit) <= MOST:
+        if not (limit.isascii() and limit.isdecimal()) or len(limit) > len(str(MOST)) or not 1 <= int(limit) <= MOST:
             raise BadRequest(f"limit must be a number from 1 to {MOST}, not {limit!r}")
         found = self._classifier.latest_runs(int(limit))
         return json_response([told(run, labels=False) | {"experiment_name": name} for name, run in found])

@@ -15,6 +15,7 @@ from server.service.prediction import Prediction
 from server.tables.writing import CONTENT_TYPES, records, to_json, write_table
 
 logger = logging.getLogger(__name__)
+PROBLEM = "application/problem+json"
 PREDICTION_FORMATS = ("json", "csv", "xlsx", "parquet", "jsonl")
 TABLE_FORMATS = (*PREDICTION_FORMATS, "h5")
 PAGE_FORMATS = ("html", "json")
@@ -95,7 +96,7 @@ def problem(
 ) -> Response:
     """An RFC 9457 problem document."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "errors": errors}
-    response = Response(to_json(body), status, content_type="application/problem+json")
+    response = Response(to_json(body), status, content_type=PROBLEM)
     response.headers.update(headers or {})
     return response
 

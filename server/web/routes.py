@@ -1,6 +1,6 @@
 """The table of URLs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Flask, Response, request
@@ -11,7 +11,7 @@ from server.service.classifier import DocumentClassifier
 from server.service.endpoint import Endpoint
 from server.service.runs import Runs
 from server.service.text import TextEndpoint
-from server.web.classifier import ROUTES
+from server.web.classifier import ROUTES, in_its_envelope
 from server.web.classifier_page import ClassifierPage
 from server.web.index import Index
 from server.web.mlhandler import MLHandlerResource
@@ -27,13 +27,16 @@ OWN = ("/healthz", "/readyz", PATH)
 class ProblemApi(Api):
     """Flask-RESTful answers errors itself, ignoring Flask's handlers; all of them become problem+json here."""
 
-    def __init__(self, app: Flask, limits: Limits) -> None:
+    def __init__(self, app: Flask, limits: Limits, enveloped: Iterable[str]) -> None:
         self._limits = limits
+        self._enveloped = tuple(f"{pattern.rstrip('/')}/" for pattern in enveloped)
         super().__init__(app, catch_all_404s=True)
 
     def error_router(self, original_handler: Any, e: Exception) -> Response:
         """Every error of the application, also outside resources."""
-        return error_response(e, self._limits)
+        response = error_response(e, self._limits)
+        is_of_classifier = request.url_rule is None and request.path.startswith(self._enveloped)
+        return in_its_envelope(response) if is_of_classifier else response
 
 
 class Health(Resource):
@@ -73,7 +76,7 @@ def register_routes(
 
     The index stands at / and at the prefix of all endpoints, where no endpoint claims the place.
     """
-    api = ProblemApi(app, server.limits)
+    api = ProblemApi(app, server.limits, [classifier.entry.pattern for classifier in classifiers.values()])
     for name, endpoint in endpoints.items():
         api.add_resource(
             TextHandlerResource if isinstance(endpoint, TextEndpoint) else MLHandlerResource,

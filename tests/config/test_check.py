@@ -29,6 +29,7 @@ def circles(transform):
     }
 
 
+@pytest.mark.slow
 def test_what_is_right_passes(check, tmp_path):
     (tmp_path / "mymodule.py").write_text("def transform(data):\n    return data\n")
     (tmp_path / "page.html").write_text("{{ handler.model }}")

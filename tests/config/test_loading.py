@@ -173,6 +173,12 @@ def test_a_slash_in_a_name_becomes_a_hyphen_in_its_folder(load, tmp_path):
     assert config.state_folder("a/../b") == tmp_path / "models" / "a-..-b"
 
 
+@pytest.mark.parametrize("letter", ["?", "#", "%"])
+def test_a_models_dir_that_no_url_can_name_is_refused(load, letter):
+    values = {"server": {"models_dir": f"a{letter}20b"}, "url": {"t": endpoint()}}
+    assert f"must not contain {letter}" in problems_of(load, values)["server.models_dir"]
+
+
 def test_two_names_with_one_folder_are_refused(load):
     found = problems_of(load, {"url": {"a-b": endpoint(), "a/b": endpoint() | {"pattern": "/u"}}})
     assert "'a-b'" in found["url.a/b"]

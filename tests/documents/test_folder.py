@@ -131,8 +131,12 @@ def test_a_label_that_is_a_link_leading_out_is_refused(root):
         label_folders(root / "set", ["cv", "out"], 0)
 
 
-def test_too_few_documents_are_counted_without_files_of_other_formats(root):
+def test_too_few_documents_are_counted_without_other_formats_links_leading_out_and_pipes(root):
     (root / "set" / "cv" / "picture.png").write_bytes(b"x")
+    (root / "set" / "cv" / "out.txt").symlink_to(root.parent / "secret")
+    (root / "set" / "cv" / "away.txt").symlink_to("/etc/hostname")
+    (root / "set" / "cv" / "ring.txt").symlink_to(root / "set" / "cv" / "ring.txt")
+    os.mkfifo(root / "set" / "cv" / "pipe.txt")
     with pytest.raises(BadRequest) as caught:
         label_folders(root / "set", ["cv", "letter"], 4)
     assert caught.value.detail == "label 'cv' has 3 documents; 4 are needed (min_size_label) (and 1 more)"

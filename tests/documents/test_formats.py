@@ -35,7 +35,7 @@ def test_the_same_text_is_read_from_every_format(kind):
     assert TEXT in text_of(WRITERS[kind](TEXT), kind).replace("\n", " ")
 
 
-@pytest.mark.parametrize("kind", set(WRITERS) - {"pdf"})
+@pytest.mark.parametrize("kind", sorted(set(WRITERS) - {"pdf"}))
 def test_letters_beyond_ascii_are_read(kind):
     assert "Zoë aß “Käse” für 5 €" in text_of(WRITERS[kind]("Zoë aß “Käse” für 5 €"), kind)
 

@@ -81,6 +81,7 @@ def test_an_allowed_class_that_cannot_be_imported_is_told(path):
         find_class(path, [path])
 
 
+@pytest.mark.slow
 def test_a_request_cannot_name_an_allowed_class(make_client):
     client = make_client({"blank": BLANK}, classes=[OUTSIDE])
     assert client.put("/blank", query_string={"class": OUTSIDE}).status_code == 400

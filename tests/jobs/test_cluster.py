@@ -213,7 +213,7 @@ def test_a_lost_scheduler_ends_the_job_and_the_next_waits_for_its_return(own, ow
 
 def test_a_worker_without_the_servers_code_says_so(own, own_runner, tmp_path):
     own.start_worker(cwd=tmp_path)
-    with pytest.raises(TrainingFailed, match="No module named 'server'; workers are started in the server's folder"):
+    with pytest.raises(NotReady, match="No module named 'server'; workers are started in the server's folder"):
         own_runner.run(work.add, 1, 2)
 
 

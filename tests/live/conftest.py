@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class LiveServer:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
+        self._groups: list[int] = []
 
     def start(self, ready: bool = True) -> None:
         environment = os.environ | {
@@ -40,6 +41,7 @@ class LiveServer:
                 [sys.executable, "-m", "gunicorn", "wsgi:app"],
                 cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
+        self._groups.append(self.process.pid)
         self.wait("/readyz" if ready else "/healthz")
 
     def wait(self, path: str, seconds: float = 120) -> None:
@@ -65,6 +67,13 @@ class LiveServer:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.kill()
+
+    def end(self) -> None:
+        """Stop the server for good, and the trainings that outlive it: what nobody waits for slows the tests down."""
+        self.stop()
+        for group in self._groups:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
 
     def restart(self, ready: bool = True) -> None:
         self.stop()
@@ -117,7 +126,7 @@ def serving(
         server.start(ready)
         yield server
     finally:
-        server.stop()
+        server.end()
 
 
 @pytest.fixture
@@ -133,7 +142,7 @@ def make_live(tmp_path: Path) -> Iterator[Any]:
 
     yield make
     for live in servers:
-        live.stop()
+        live.end()
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def servers(request, postgres, tmp_path):
         yield found, postgres.url()
     finally:
         for server in found:
-            server.stop()
+            server.end()
 
 
 def runs(server) -> list[dict]:

@@ -40,6 +40,8 @@ def state(live):
 
 def start_long_training(live):
     """A training of some seconds in the background; its answer, and the process that trains."""
+    # The one before may still draw its pictures.
+    live.wait_for_trainings(0, 60)
     thread = ThreadPoolExecutor(1)
     answer = thread.submit(ask, live, "POST", _action="retrain", **{"class": FOREST["class"]}, **FOREST["params"])
     thread.shutdown(wait=False)
@@ -187,11 +189,12 @@ def test_while_the_first_training_runs_predictions_are_503_and_then_there(make_l
 
 def test_two_workers_start_one_first_training(make_live):
     live = make_live({"titanic": titanic_endpoint(model=TITANIC_MODEL | FOREST)}, ready=False)
-    first = live.wait_for_trainings(1)
-    time.sleep(1)  # the other worker has found it running
-    while requests.get(f"{live.url}/readyz", timeout=30).status_code == 503:
-        assert set(live.trainings()) <= set(first)
-        time.sleep(0.05)
+    live.wait("/readyz")
+    # Both workers have started by then.
+    assert len(set(fifty(live))) == 1
+    live.wait_for_trainings(0, 60)
+    runs = requests.get(f"{live.url}/runs", timeout=30).json()["runs"]
+    assert [run["status"] for run in runs] == ["FINISHED"]
 
 
 def test_a_url_of_8000_characters_works(reading):

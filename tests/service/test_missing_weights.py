@@ -4,6 +4,8 @@ import pytest
 
 from tests.conftest import titanic_endpoint
 
+pytestmark = pytest.mark.slow
+
 GONE = "$YAMLPATH/no/such/folder"
 
 

@@ -20,6 +20,8 @@ from tests.conftest import titanic_endpoint
 from tests.jobs.test_runner import until
 from tests.web.classifying import PAYLOAD, classifier_entry, write_documents
 
+pytestmark = pytest.mark.slow
+
 NAME = PAYLOAD["experiment_name"]
 
 

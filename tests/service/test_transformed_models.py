@@ -7,6 +7,8 @@ import pytest
 
 from tests.conftest import wait_until_ready
 
+pytestmark = pytest.mark.slow
+
 TEXT = "data.assign(X1=np.exp(-data.X1 ** 2), X2=np.exp(-data.X2 ** 2))"
 
 

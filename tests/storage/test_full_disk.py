@@ -59,7 +59,8 @@ def small_disk(tmp_path):
     if not mount or subprocess.run([mount, "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=False).returncode:
         pytest.skip("mounting a file system is not permitted")
     yield disk
-    subprocess.run(["umount", disk], check=True)
+    # Lazy: what a failed test still holds open must not keep the folder in its place, and with it pytest's last line.
+    subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def fill(disk: Path, left: int) -> Path:

@@ -12,6 +12,8 @@ from sklearn.linear_model import LogisticRegression
 
 from server.storage.model_store import MAGIC, ModelStore, read_facts, seal
 
+pytestmark = pytest.mark.slow
+
 MODEL = LogisticRegression().fit(np.arange(6).reshape(-1, 1), [0, 0, 0, 1, 1, 1])
 FACTS = {"run": "r1", "schema": {"features": [{"name": "Größe"}]}, "score": None, "rows": 6}
 

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from server.errors import BadRequest
-from server.service.run_book import RunBook
+from server.service.run_book import RunBook, active_runs
 from server.service.training import TrainingTask
 from server.storage.endpoint_store import EndpointStore
 from server.tracking import Status
+from tests.jobs.test_runner import until
 from tests.storage import dying
 from tests.storage.conftest import contents, dies
 
@@ -116,6 +117,8 @@ def test_a_training_that_dies_at_any_step_leaves_model_rows_and_settings_togethe
         shutil.rmtree(folder)
         shutil.copytree(kept, folder)
         died = dies(runner, dying.train_dying, step, TrainingTask("m", config, f"new{step}", given=given), book, NEW[1])
+        # Its end is heard of a moment before it lets go of its files.
+        until(lambda key=f"new{step}": not active_runs(config).is_held(key))
         book.tick()
         outcomes.append(found())
         run = book.runs("m")[0][0]

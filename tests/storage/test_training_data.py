@@ -211,13 +211,17 @@ def test_a_thousand_columns_are_kept(data):
     pd.testing.assert_frame_equal(data.read(), rows)
 
 
-@pytest.mark.parametrize("cells", [[2**64 - 1], [object()], [1, "a"], [{"a": 1}, 2]], ids=repr)
+CELLS = {"large": [2**64 - 1], "object": [object()], "mixed": [1, "a"], "dict": [{"a": 1}, 2]}
+
+
+@pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)
 def test_rows_that_cannot_be_stored_are_a_bad_request(data, cells):
     with pytest.raises(BadRequest):
         data.replace(pd.DataFrame({"c": pd.Series(cells, dtype="uint64" if cells[0] == 2**64 - 1 else object)}))
     assert not data.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 def test_appends_of_several_processes_are_all_kept_each_in_one_piece(runner, tmp_path):
     batches = [pd.DataFrame({"batch": [batch] * 5, "n": range(5)}) for batch in range(24)]

@@ -3,7 +3,10 @@
 import pytest
 
 # Werkzeug leaves the file of an unfinished part to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 PART = b'--q\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nSex,Age\nmale,22'
 

@@ -183,13 +183,18 @@ def test_an_unknown_filter_is_named(classifier):
 @pytest.mark.parametrize("route", POSTED)
 def test_another_method_is_405_with_those_allowed(classifier, route):
     answer = classifier.get(f"{URL}/{route}")
-    assert_problem(answer, 405)
+    assert_refused(answer, 405, "this URL takes")
     assert "POST" in answer.headers["Allow"]
 
 
 @pytest.mark.parametrize("route", ["nothing", "experiment", "run/hard_delete", "process/more"])
 def test_another_route_is_404(classifier, route):
-    assert_problem(classifier.post(f"{URL}/{route}"), 404)
+    assert_refused(classifier.post(f"{URL}/{route}"), 404)
+
+
+def test_what_lies_elsewhere_keeps_its_problem_document(classifier):
+    assert_problem(classifier.get("/nothing"), 404)
+    assert_problem(classifier.get("/custom_classifier_of_others/process"), 404)
 
 
 @pytest.mark.parametrize("name", ['it\'s "both"', "日本 é 🎉", "..", "100%", "1", "a:b'"])

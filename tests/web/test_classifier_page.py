@@ -10,6 +10,8 @@ from tests.web.classifying import LABELS, URL, begun, classifier_entry, finished
 from tests.web.conftest import assert_problem, build
 from tests.web.reading import Page
 
+pytestmark = pytest.mark.slow
+
 AS_JSON = {"Accept": "application/json"}
 
 

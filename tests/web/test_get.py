@@ -146,6 +146,7 @@ def test_cache_refuses_an_unknown_format_with_the_nearest(reader):
     assert_problem(reader.get(f"{URL}?_cache&_format=xslx"), 400, "'xlsx'")
 
 
+@pytest.mark.slow
 def test_the_download_is_the_model_and_loads_without_this_server(reader, tmp_path):
     answer = reader.get(f"{URL}?_download")
     assert answer.headers["Content-Disposition"].startswith("attachment; filename=model.pkl")

@@ -14,6 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from tests.conftest import ROOT
 from tests.web.conftest import assert_problem
 
+pytestmark = pytest.mark.slow
+
 URL = "/iris"
 NUMBERS = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
