@@ -18,10 +18,10 @@ ALL = (*MEASURES, *TEXT_MEASURES)
 
 # figure → (aim, gate, whether more is better, the gate holds now)
 GOALS: dict[str, tuple[float | None, float, bool, bool]] = {
-    "one row, linear": (0.95, 0.80, True, False),
-    "one row, forest": (0.80, 0.65, True, False),
-    "one row, boosting": (0.80, 0.65, True, False),
-    "one row, other": (0.50, 0.35, True, False),
+    "one row, linear": (0.95, 0.80, True, True),
+    "one row, forest": (0.80, 0.65, True, True),
+    "one row, boosting": (0.80, 0.65, True, True),
+    "one row, other": (0.50, 0.35, True, True),
     "100,000 rows as CSV": (0.95, 0.75, True, True),
     "100,000 rows as JSON": (0.95, 0.75, True, True),
     "100,000 rows as PARQUET": (0.95, 0.75, True, True),

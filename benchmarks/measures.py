@@ -39,10 +39,12 @@ def one_row(folder: Path, rounds: int) -> Figures:
     shares: dict[str, list[float]] = {kind: [] for kind in kinds}
     arguments = ("--worker-class", "gthread", "--threads", "8", "--config", "python:benchmarks.empty_resource")
     with _serving(folder, kinds) as ours, gunicorn("benchmarks.empty_resource:app", {}, *arguments) as empty:
+        ours.rest()
         for _ in range(rounds + 1):
-            ceiling = _cpu_per_request(empty, ["/?" + query for query in queries])
             for kind in kinds:
-                share = ceiling / _cpu_per_request(ours, [f"/{kind}?{query}" for query in queries[: SINGLE // 2]])
+                # Side by side: on a shared machine what a request costs changes within seconds.
+                before = _cpu_per_request(empty, ["/?" + query for query in queries])
+                share = before / _cpu_per_request(ours, [f"/{kind}?{query}" for query in queries])
                 shares[kind].append(share)
     return {f"one row, {kind}": statistics.median(values[1:]) for kind, values in shares.items()}
 

@@ -54,6 +54,14 @@ class Server:
             total += sum(int(value) for value in fields[11:15])
         return total / TICK
 
+    def rest(self) -> None:
+        """Wait until nothing goes on any more: scores and pictures of a training follow its answer."""
+        quiet, before = 0, self.cpu()
+        while quiet < 3:
+            time.sleep(1)
+            now = self.cpu()
+            quiet, before = (quiet + 1 if now - before < 0.05 else 0), now
+
     def memory(self) -> float:
         """MiB that the tree holds now; a page that processes share counts once (PSS)."""
         total = 0

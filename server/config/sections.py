@@ -119,6 +119,10 @@ class ServerSection(Section):
     compute: Annotated[str, AfterValidator(_scheduler)] | None = Field(
         default=None, description="Address of a Dask scheduler whose workers train, such as tcp://host:8786."
     )
+    row_path: bool = Field(
+        default=True,
+        description="off answers single rows by the whole pipeline, too; it is slower, the answers are alike.",
+    )
     limits: Limits = Field(default=Limits(), description="What one request may bring.")
     classes: Columns = Field(
         default=(), description="Importable model classes (dotted paths) that endpoints may name beside scikit-learn's."

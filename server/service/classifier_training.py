@@ -18,8 +18,8 @@ from server.estimators.validation import split, validation_metrics
 from server.service import document_model
 from server.service.run_book import MODEL, RunBook, active_runs
 from server.service.run_log import VERSIONS, RunLog, at_work, check_folder, reporter, text_of, this_process
-from server.service.serving import versions
 from server.service.stores import open_store
+from server.service.versions import versions
 from server.storage.endpoint_store import EndpointStore
 
 logger = logging.getLogger(__name__)

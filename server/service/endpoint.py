@@ -62,6 +62,17 @@ class Endpoint:
         scored = self._tells_scores and output != "proba"
         return self._asked(lambda served: predicted(served, rows, output, target, scored))
 
+    def predict_few(self, rows: Sequence[Mapping[str, Any]], output: str | None) -> Any | None:
+        """What `predict` answers for a few plain rows, without a table of them; None if they need one.
+
+        Raises:
+            NotReady: there is a model that cannot be read.
+        """
+        served = self._models.current()
+        if served is None or self._tells_scores:
+            return None
+        return served.one_row.answers(rows, output or self.entry.kwargs.output)
+
     def answer_columns(self, served: ServedModel, output: str) -> tuple[str, ...]:
         """What the answers of a text model add to its rows in this form; its weights are not loaded for it."""
         return text_answer_columns(served, output, self._target_name(), self._tells_scores)
@@ -200,6 +211,7 @@ class Endpoint:
             "attrs": served.estimator.attributes() if served else {},
             "stale": bool(self.stale_reasons(served)),
             "run": served.facts.get("run") if served else None,
+            "row_path": served.one_row.to_dict() if served else None,
             "training": self.progress(),
         }
 

@@ -18,9 +18,12 @@ from server.estimators.texts import TEXT_FAMILIES
 from server.estimators.timeline import frequency_of
 from server.estimators.timeseries import TimeSeriesEstimator
 from server.schema import Column, Kind, Schema
+from server.service.one_row import verified
 from server.service.preparation import Prepared
 from server.service.recipe import Options, Recipe
 
+# Rows of the training that its row path is compared on, or up to twice as many.
+COMPARED = 100
 PREDICTING = (ModelKind.CLASSIFIER, ModelKind.REGRESSOR, ModelKind.FORECASTER, ModelKind.RECOGNIZER)
 
 
@@ -58,6 +61,12 @@ def fit(prepared: Prepared, recipe: Recipe, allowed: tuple[str, ...], report: Re
     if estimator.kind is ModelKind.TRANSFORMER:
         return Fitted(estimator, schema, _learned(estimator, features))
     return _scored(estimator, schema, features, target)
+
+
+def row_path_of(fitted: Fitted, prepared: Prepared) -> dict[str, Any]:
+    """Whether single rows can be answered without the pipeline, compared with it now, and what by or why not."""
+    some = prepared.rows.iloc[:: max(1, len(prepared.rows) // COMPARED)]
+    return verified(fitted.estimator, fitted.schema, fitted.schema.parse_features(some)).to_dict()
 
 
 def _tabular(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:

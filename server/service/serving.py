@@ -1,12 +1,9 @@
 """The model that serves: loaded once per process, and again when its file changes."""
 
 import logging
-import platform
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,21 +15,16 @@ from server.estimators.loading import load_estimator, load_text_model, named, re
 from server.estimators.pretrained import Pretrained
 from server.estimators.text_folder import Head
 from server.schema import Column, Kind, Schema
+from server.service.one_row import OFF, TRANSFORMED, OneRow, restored
+from server.service.versions import listed, versions, warn_if_other
 from server.storage.model_folder import zipped
 from server.storage.model_store import ModelStore, Signature
 from server.tables.reading import type_cells
 from server.tables.transform import Transform, find_transform
 
 logger = logging.getLogger(__name__)
-LIBRARIES = ("scikit-learn", "statsmodels", "pandas", "numpy")
 # Ends the signature of pretrained weights; an inode, which ends others, is never negative.
 PRETRAINED = -1
-
-
-@cache
-def versions() -> dict[str, str]:
-    """The versions that decide whether a pickle reads the same."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
 @dataclass(frozen=True)
@@ -42,6 +34,7 @@ class ServedModel:
     Its rows are transformed as those were that it was trained on: `transform` is that of the training, or
     the configuration's for a model that a user brought. `raw` are the columns before the transform.
     `pretrained` names the weights that serve as they are, and that a training would begin with.
+    `one_row` answers rows that come one or a few at a time, as far as it can.
     """
 
     estimator: Estimator
@@ -52,6 +45,7 @@ class ServedModel:
     raw: tuple[Column, ...] = ()
     folder: Path = Path()
     pretrained: str | None = None
+    one_row: OneRow = OneRow()
 
     @property
     def is_pretrained(self) -> bool:
@@ -123,7 +117,8 @@ class Brought:
 class ModelCache:
     """The serving model of one endpoint in this process.
 
-    Where none was trained, `pretrained` weights serve, as long as they are `wanted` and have a head.
+    Where none was trained, `pretrained` weights serve, as long as they are `wanted` and have a head. `row_path`
+    says whether single rows may be answered without the pipeline.
     """
 
     def __init__(
@@ -132,11 +127,13 @@ class ModelCache:
         brought: Brought,
         pretrained: Pretrained | None = None,
         wanted: Callable[[], bool] = lambda: True,
+        row_path: bool = True,
     ) -> None:
         self._store = store
         self._brought = brought
         self._pretrained = pretrained
         self._wanted = wanted
+        self._row_path = row_path
         self._loading = threading.Lock()
         self._known: tuple[Signature, ServedModel | None] | None = None
         self._failure: tuple[Signature, str] | None = None
@@ -232,7 +229,7 @@ class ModelCache:
                 schema = Schema.from_dict(facts["schema"]) if facts else estimator.schema(brought.target)
         except ModelUnreadable as error:
             known = (
-                f" It was written with {_listed(written_by)}; this server has {_listed(versions())}."
+                f" It was written with {listed(written_by)}; this server has {listed(versions())}."
                 if written_by
                 else ""
             )
@@ -240,9 +237,18 @@ class ModelCache:
         if not facts:
             return self._served(estimator, schema, signature)
         if not estimator.is_folder:
-            self._compare(written_by)
+            warn_if_other(self._store.path, written_by)
         raw = Schema.from_dict({"features": facts.get("raw") or []}).features
-        return ServedModel(estimator, schema, signature, facts, facts.get("transform"), raw, brought.folder)
+        transform = facts.get("transform")
+        one_row = self._one_row(estimator, schema, facts, transform)
+        return ServedModel(estimator, schema, signature, facts, transform, raw, brought.folder, one_row=one_row)
+
+    def _one_row(self, estimator: Estimator, schema: Schema, facts: dict[str, Any], transform: str | None) -> OneRow:
+        if not self._row_path or transform:
+            return OneRow(None, TRANSFORMED if transform else OFF)
+        one_row = restored(estimator, schema, facts, facts.get("versions") == versions())
+        logger.info("%s: %s", self._store.path, one_row)
+        return one_row
 
     def _read_pretrained(self, signature: Signature) -> ServedModel | None:
         """The model of the pretrained weights; None if they lack the head and so must be trained first."""
@@ -263,7 +269,9 @@ class ModelCache:
 
     def _served(self, estimator: Estimator, schema: Schema, signature: Signature) -> ServedModel:
         brought = self._brought
-        return ServedModel(estimator, self._renamed(schema), signature, {}, brought.transform, (), brought.folder)
+        schema, transform = self._renamed(schema), brought.transform
+        one_row = self._one_row(estimator, schema, {}, transform)
+        return ServedModel(estimator, schema, signature, {}, transform, (), brought.folder, one_row=one_row)
 
     def _renamed(self, schema: Schema) -> Schema:
         """The column of texts, and that of timestamps, as the configuration calls them; a model need not know."""
@@ -273,18 +281,3 @@ class ModelCache:
         if brought.text_col is None or len(schema.features) != 1:
             return schema
         return replace(schema, features=(replace(schema.features[0], name=brought.text_col),))
-
-    def _compare(self, written_by: dict[str, str]) -> None:
-        differing = {name: old for name, old in written_by.items() if versions().get(name) != old}
-        if differing:
-            now = {name: versions().get(name, "none") for name in differing}
-            logger.warning(
-                "%s was written with %s; this server has %s: retrain to be sure of its predictions",
-                self._store.path,
-                _listed(differing),
-                _listed(now),
-            )
-
-
-def _listed(known: dict[str, str]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in known.items())

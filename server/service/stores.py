@@ -30,7 +30,7 @@ def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCac
     text_class = TEXT_CLASSES.get(entry.model_class or "")
     brought = _brought(config, endpoint)
     if text_class is None or model.path:
-        return ModelCache(store.model, brought)
+        return ModelCache(store.model, brought, row_path=config.server.row_path)
     pretrained = Pretrained(text_class(model.params.get("model")).model)
     return ModelCache(store.model, brought, pretrained, lambda: store.state().get("state") != "deleted")
 

@@ -14,15 +14,16 @@ from server.errors import ModelUnreadable, NotReady, UntrainableRows
 from server.jobs import Afterwards
 from server.schema import Schema
 from server.service.description import configured_model
-from server.service.fitting import Fitted, fit
+from server.service.fitting import Fitted, fit, row_path_of
 from server.service.preparation import prepare, raw_columns
 from server.service.recipe import Recipe, changed, effective
 from server.service.run_book import RunBook, active_runs
 from server.service.run_details import RunDetails
 from server.service.run_log import RunLog, at_work, check_folder, open_run, reporter, this_process
-from server.service.serving import ModelCache, versions
+from server.service.serving import ModelCache
 from server.service.source import fill_once, fingerprint, refill
 from server.service.stores import open_models, open_store
+from server.service.versions import versions
 from server.storage.endpoint_store import EndpointStore, own
 from server.tables.transform import Transform, find_transform
 
@@ -157,6 +158,8 @@ def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
         "data_version": data_version,
         "seconds": round(time.monotonic() - started, 3),
     }
+    if transform is None and task.config.server.row_path:
+        facts["row_path"] = row_path_of(fitted, prepared)
     if transform is not None:
         raw = Schema(raw_columns(rows)).to_dict()["features"]
         facts |= {"transform": transform.text, "transform_digest": transform.digest(), "raw": raw}

@@ -11,6 +11,7 @@ from flask_restful import Resource
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.service.endpoint import Endpoint
 from server.service.runs import Runs
+from server.web.one_row import body_answer, query_answer
 from server.web.page import endpoint_page
 from server.web.request_data import RequestData, read_request
 from server.web.responses import (
@@ -40,6 +41,9 @@ class MLHandlerResource(Resource):
 
     def get(self) -> Response:
         """The page, a description, the data, the model, or predictions for the columns given."""
+        answer = query_answer(request, self.endpoint_)
+        if answer is not None:
+            return answer
         views: dict[str, Callable[[RequestData], Response]] = {
             "_params": lambda data: json_response(self.endpoint_.describe()),
             "_cache": self._stored_rows,
@@ -65,6 +69,9 @@ class MLHandlerResource(Resource):
 
     def post(self) -> Response:
         """The action that _action names; predict by default."""
+        answer = body_answer(request, self.endpoint_, self._limits)
+        if answer is not None:
+            return answer
         data = read_request(request, self._limits)
         action = data.option("_action", "predict")
         actions: dict[str, Callable[[RequestData], Response]] = {

@@ -56,7 +56,7 @@ def test_an_object_answers_with_all_that_it_tells(make_registry):
         ({"status": "OK"}, "its answer has no 'label'"),
         ([1], "it answered a list"),
         (None, "it answered a NoneType"),
-        (ValueError("bad \ud800 age"), "own 0.0.1 failed: ValueError: bad ? age"),
+        (ValueError("bad age"), "own 0.0.1 failed: ValueError: bad age"),
         ({"label": 10**30}, "own 0.0.1 failed: TypeError"),
     ],
 )
@@ -67,6 +67,15 @@ def test_what_is_no_answer_is_an_error_that_is_written_down(make_registry, caplo
     assert words in failed.json["message"]
     assert client.get(f"{API}/mlrequests/1").json["full_response"] == failed.json
     assert ("Traceback" in caplog.text) == ("failed: " in words)
+
+
+def test_an_error_that_no_text_can_hold_is_written_down_all_the_same(make_registry, monkeypatch):
+    # A test whose log holds such a sign cannot be reported by one process to another.
+    monkeypatch.setattr("server.service.registry.logger.disabled", True)
+    client = make_registry({}, [added(ValueError("bad \ud800 age"))])
+    failed = client.post(f"{API}/income/predict", json={"age": 37})
+    assert (failed.status_code, failed.json["message"]) == (400, "own 0.0.1 failed: ValueError: bad ? age")
+    assert client.get(f"{API}/mlrequests/1").json["full_response"] == failed.json
 
 
 @pytest.mark.parametrize(

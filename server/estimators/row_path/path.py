@@ -1,0 +1,128 @@
+"""The way of one row: its cells, the encoder, the kernel."""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
+
+from server.estimators.row_path.choice import kernel_of
+from server.estimators.row_path.encoder import chained, step_of
+from server.estimators.row_path.steps import NotUnderstood, Step, number_row
+from server.schema import Schema
+from server.schema.cells import Cell, RowReader, Unusual
+
+
+class RowPath:
+    """A fitted model taken apart, for rows that come one or a few at a time.
+
+    Raises:
+        NotUnderstood: a part of the model is not known here; the sentence says which.
+    """
+
+    def __init__(self, model: Any, schema: Schema) -> None:
+        if isinstance(model, (GridSearchCV, RandomizedSearchCV)):
+            model = getattr(model, "best_estimator_", model)
+        if not hasattr(model, "predict"):
+            raise NotUnderstood(f"{type(model).__name__} transforms rows and predicts nothing")
+        try:
+            self._reader = RowReader(schema)
+        except Unusual:
+            raise NotUnderstood("a column holds more than numbers, booleans and text") from None
+        self._encode, estimator, is_sparse = _parts(model, schema.names)
+        self._width = getattr(estimator, "n_features_in_", None)
+        self.kernel = kernel_of(estimator, is_sparse)
+        if not self.kernel.computes and self.kernel.wants_names:
+            raise NotUnderstood(f"{type(estimator).__name__} has no kernel, and was fitted on a table")
+        # Of several targets there is one list of classes for each.
+        classes = getattr(estimator, "classes_", ())
+        self._labels = None if any(np.ndim(label) for label in classes) else [str(label) for label in classes]
+        self.has_proba = self._labels is not None and hasattr(model, "predict_proba")
+
+    @property
+    def described(self) -> str:
+        """What answers, in words."""
+        name = type(self.kernel.estimator).__name__
+        return (
+            f"look-ups and the arithmetic of {name}" if self.kernel.computes else f"look-ups and {name}'s own predict"
+        )
+
+    def predict(self, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """What the pipeline's `predict` answers, shape (n_rows,) or (n_rows, n_outputs).
+
+        Raises:
+            Unusual: the pipeline must answer, or refuse.
+        """
+        return np.concatenate([self.answer(cells) for cells in self._reader.read(rows)])
+
+    def predict_proba(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+        """For each row the probability of each class.
+
+        Raises:
+            Unusual: as `predict`, or there are no probabilities to tell in this form.
+        """
+        found = [self.probabilities(cells).tolist() for cells in self._reader.read(rows)]
+        labels = self._labels or [str(number) for number in range(len(found[0]))]
+        return [dict(zip(labels, row, strict=True)) for row in found]
+
+    def answer(self, cells: Sequence[Cell]) -> np.ndarray:
+        """The answer for one row's cells, in the order of the schema's features: shape (1,) or (1, n_outputs).
+
+        Raises:
+            Unusual: the pipeline must answer, or refuse.
+        """
+        try:
+            made = np.asarray(self.kernel.predict(self.encode(cells)))
+        except (ValueError, TypeError):
+            # The pipeline says it in its own words.
+            raise Unusual from None
+        return made.ravel() if made.ndim == 2 and made.shape[1] == 1 else made
+
+    def probabilities(self, cells: Sequence[Cell]) -> np.ndarray:
+        """A probability for each class of one row, shape (n_classes,).
+
+        Raises:
+            Unusual: as `answer`, or there are none.
+        """
+        if not self.has_proba:
+            raise Unusual
+        try:
+            return self.kernel.predict_proba(self.encode(cells))[0]
+        except (ValueError, TypeError):
+            raise Unusual from None
+
+    def encode(self, cells: Sequence[Cell]) -> np.ndarray:
+        """The row as the estimator takes it: float64, shape (n_encoded,).
+
+        Raises:
+            Unusual: it has a number that is not finite, or an unknown category that is refused.
+        """
+        made = self._encode(cells)
+        row = made if type(made) is np.ndarray else number_row(made)
+        # The product is finite if all of them are, unless they are so large that the pipeline may see to them.
+        if (self._width is not None and len(row) != self._width) or not isfinite(row.dot(row)):
+            raise Unusual
+        return row
+
+
+def _parts(model: Any, names: Sequence[str]) -> tuple[Step, Any, bool]:
+    """What comes before the estimator, the estimator, and whether it gets a sparse matrix."""
+    if type(model) is not Pipeline:
+        return number_row, model, False
+    *before, (_, estimator) = model.steps
+    steps = [step for _, step in before if step not in (None, "passthrough")]
+    is_sparse = bool(steps) and _makes_sparse(steps[-1])
+    if is_sparse and len(steps) > 1:
+        raise NotUnderstood(f"{type(steps[-1]).__name__} makes a sparse matrix of another step's")
+    if not hasattr(estimator, "predict"):
+        raise NotUnderstood("the last step predicts nothing")
+    return chained([step_of(step, names) for step in steps]), estimator, is_sparse
+
+
+def _makes_sparse(step: Any) -> bool:
+    if isinstance(step, ColumnTransformer):
+        return bool(step.sparse_output_)
+    return bool(getattr(step, "sparse_output", False))

@@ -1,0 +1,72 @@
+"""Which path answers rows that come one or a few at a time, and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from server.estimators.base import Estimator
+from server.estimators.row_path import NotUnderstood, RowPath, difference
+from server.estimators.tabular import TabularEstimator
+from server.schema import Schema
+from server.schema.cells import Unusual
+
+OFF = "server.row_path is off"
+TRANSFORMED = "the rows go through a transform first"
+
+
+@dataclass(frozen=True)
+class OneRow:
+    """A path of its own for single rows, or None where the pipeline answers them; `why` tells what, or why not."""
+
+    path: RowPath | None = None
+    why: str = "the model reads more than the cells of one row"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, as they stand in the facts of a training and in ?_params."""
+        return {"serves": self.path is not None, "why": self.why}
+
+    def __str__(self) -> str:
+        return f"one row is answered by {self.why}" if self.path else f"the pipeline answers one row: {self.why}"
+
+    def answers(self, rows: Sequence[Mapping[str, Any]], output: str) -> np.ndarray | list[Any] | None:
+        """The values, or the probabilities by class, of the rows; None if they are for the pipeline."""
+        if self.path is None:
+            return None
+        try:
+            if output == "proba":
+                return self.path.predict_proba(rows)
+            answer = self.path.predict(rows) if output == "values" else None
+        except Unusual:
+            return None
+        return answer if answer is None or answer.ndim == 1 else answer.tolist()
+
+
+def verified(estimator: Estimator, schema: Schema, features: pd.DataFrame | None = None) -> OneRow:
+    """The path of a fitted model, once it was found to answer as the model does; `features` are of its training."""
+    if type(estimator) is not TabularEstimator:
+        return OneRow()
+    try:
+        path = RowPath(estimator.model, schema)
+        reason = difference(path, estimator, schema, features)
+    except NotUnderstood as error:
+        return OneRow(None, str(error))
+    except Exception as error:  # noqa: BLE001 - a user's object can fail in any way, and the pipeline still serves
+        return OneRow(None, f"{estimator.class_name} cannot be taken apart: {type(error).__name__}: {error}")
+    return OneRow(path, path.described) if reason is None else OneRow(None, reason)
+
+
+def restored(estimator: Estimator, schema: Schema, facts: Mapping[str, Any], same_versions: bool) -> OneRow:
+    """The path of a model out of a file; what its training found holds as long as the libraries are the same."""
+    known = facts.get("row_path")
+    if not known or not same_versions:
+        return verified(estimator, schema)
+    if not known["serves"]:
+        return OneRow(None, known["why"])
+    try:
+        return OneRow(RowPath(estimator.model, schema), known["why"])
+    except NotUnderstood as error:
+        # Another release of this server may have found it.
+        return OneRow(None, str(error))

@@ -1,0 +1,103 @@
+"""The door for a plain row in the query string, and for a few in a JSON body: no table is made of them.
+
+Whatever is out of the ordinary is left, unread, to the usual way, which answers it or says what is wrong.
+"""
+
+from typing import Any
+
+import orjson
+from flask import Request, Response
+
+from server.config import Limits
+from server.service.endpoint import Endpoint
+from server.web.request_data import FORM, IGNORED
+from server.web.responses import PREDICTION_FORMATS, chosen_format, json_response
+
+MOST_ROWS = 16
+MOST_BYTES = 2**16
+# What asks for JSON, or for nothing in particular.
+PLAIN_ACCEPT = frozenset({"", "*/*", "application/json"})
+# What an option may say here; None is any value.
+OPTIONS: dict[str, str | None] = {"_output": None, "_action": "predict", "_format": "json"}
+# Within 64 bits, as a table has integers.
+MOST_INTEGER = 2**63
+
+Row = dict[str, Any]
+
+
+def query_answer(request: Request, endpoint: Endpoint) -> Response | None:
+    """The prediction for a GET with one value for each column."""
+    environ = request.environ
+    if environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ:
+        return None
+    found = _options_and_row(request)
+    if found is None or not found[1]:
+        return None
+    return _answer(request, endpoint, [found[1]], found[0])
+
+
+def body_answer(request: Request, endpoint: Endpoint, limits: Limits) -> Response | None:
+    """The predictions for a POST of a small JSON object, or of a short list of them."""
+    length, kind = request.content_length, request.mimetype
+    most = min(MOST_BYTES, request.max_content_length or MOST_BYTES)
+    if not length or length > most or kind not in ("application/json", FORM) or "Content-Encoding" in request.headers:
+        return None
+    found = _options_and_row(request)
+    if found is None or found[1]:
+        return None
+    # Kept for the usual way, should that have to read it again.
+    rows = _rows(request.get_data(), limits)
+    return None if rows is None else _answer(request, endpoint, rows, found[0])
+
+
+def _options_and_row(request: Request) -> tuple[str | None, Row] | None:
+    """`_output` and the columns of the query; None if it holds anything else."""
+    output: str | None = None
+    row: Row = {}
+    pairs = _pairs(request)
+    for name, value in pairs:
+        if name[:1] != "_":
+            row[name] = value
+        elif name in OPTIONS and OPTIONS[name] in (None, value):
+            output = value if name == "_output" else output
+        elif name not in IGNORED:
+            return None
+    # What is given more than once is for the usual way.
+    return (output, row) if len({name for name, _ in pairs}) == len(pairs) else None
+
+
+def _pairs(request: Request) -> list[tuple[str, str]]:
+    """Names and values of the query; one without escapes needs no parser."""
+    query = request.environ.get("QUERY_STRING", "")
+    if "%" in query or not query.isascii():
+        return list(request.args.items(multi=True))
+    parts = [part.partition("=") for part in query.replace("+", " ").split("&") if part]
+    return [(name, value) for name, _, value in parts]
+
+
+def _rows(content: bytes, limits: Limits) -> list[Row] | None:
+    if content.lstrip()[:1] not in (b"{", b"["):
+        return None
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    rows = value if isinstance(value, list) else [value]
+    if not 0 < len(rows) <= min(MOST_ROWS, limits.rows) or not all(type(row) is dict for row in rows):
+        return None
+    if len(rows[0]) > limits.columns or any(row.keys() != rows[0].keys() for row in rows):
+        return None
+    return rows if all(_is_plain(cell) for row in rows for cell in row.values()) else None
+
+
+def _is_plain(cell: Any) -> bool:
+    """Whether a table takes the cell as it is, be its column one that the model reads or not."""
+    return cell is None or type(cell) in (str, float, bool) or (type(cell) is int and abs(cell) < MOST_INTEGER)
+
+
+def _answer(request: Request, endpoint: Endpoint, rows: list[Row], output: str | None) -> Response | None:
+    accept = request.environ.get("HTTP_ACCEPT", "")
+    if accept not in PLAIN_ACCEPT and chosen_format(request, None, PREDICTION_FORMATS) != "json":
+        return None
+    values = endpoint.predict_few(rows, output)
+    return None if values is None else json_response(values)
