@@ -17,7 +17,6 @@ from server.service.prediction import instance_answer
 from server.service.serving import Brought, ModelCache, ServedModel
 from server.service.stores import open_model_of_run
 from server.storage.model_store import ModelStore
-from server.tables.reading import read_instance
 from server.tracking import Status
 
 logger = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ class _Trained(Model):
         return None
 
     def answer(self, run: str | None, input_data: dict[str, Any]) -> Mapping[str, Any]:
-        return instance_answer(self._checked(run), read_instance(input_data, self._limits))
+        return instance_answer(self._checked(run), input_data, self._limits)
 
     @abstractmethod
     def _served(self, run: str | None) -> ServedModel:
@@ -98,10 +97,10 @@ class _Trained(Model):
 class FileModel(_Trained):
     """A pickled model; replacing its file takes effect at the next request."""
 
-    def __init__(self, path: Path, model_type: str, limits: Limits) -> None:
+    def __init__(self, path: Path, model_type: str, limits: Limits, row_path: bool) -> None:
         super().__init__(model_type, limits)
         self._path = path
-        self._models = ModelCache(ModelStore(path), Brought())
+        self._models = ModelCache(ModelStore(path), Brought(), row_path=row_path)
 
     def _served(self, run: str | None) -> ServedModel:
         served = self._models.current()

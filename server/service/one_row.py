@@ -15,6 +15,8 @@ from server.schema.cells import Unusual
 
 OFF = "server.row_path is off"
 TRANSFORMED = "the rows go through a transform first"
+# Within 64 bits, as a table has integers.
+MOST_INTEGER = 2**63
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,23 @@ class OneRow:
         except Unusual:
             return None
         return answer if answer is None or answer.ndim == 1 else answer.tolist()
+
+    def instance(self, row: Mapping[str, Any]) -> tuple[Any, dict[str, float] | None] | None:
+        """The prediction for one row and the probability of each class, if any; None if it is for the pipeline."""
+        if self.path is None or not is_plain(row):
+            return None
+        try:
+            return self.path.instance(row)
+        except Unusual:
+            return None
+
+
+def is_plain(row: Mapping[str, Any]) -> bool:
+    """Whether a table takes all cells as they are, those of columns that the model does not read as well."""
+    return all(
+        cell is None or type(cell) in (str, float, bool) or (type(cell) is int and abs(cell) < MOST_INTEGER)
+        for cell in row.values()
+    )
 
 
 def verified(estimator: Estimator, schema: Schema, features: pd.DataFrame | None = None) -> OneRow:

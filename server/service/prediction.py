@@ -1,15 +1,17 @@
 """Rows in, answers out: values, records or probabilities, aligned with the rows."""
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from server.config import Limits
 from server.errors import InvalidParameter, NotReady, did_you_mean
 from server.estimators.base import ModelKind
 from server.service.serving import ServedModel
+from server.tables.reading import read_instance
 
 OUTPUTS = ("values", "records", "proba")
 
@@ -66,23 +68,34 @@ def predicted(
     return Prediction(pd.DataFrame({name: values}), values)
 
 
-def instance_answer(served: ServedModel, row: pd.DataFrame) -> dict[str, Any]:
+def instance_answer(served: ServedModel, instance: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
     """The `label` of one row as a plain value; of a classifier that knows it, the `probability` of that label.
 
     Raises:
         InvalidRows, TransformFailed: the row does not fit.
+        BadRequest: a value that no cell can hold.
+        TooLarge: more columns than allowed.
         NotReady: the model does not give one answer for it.
     """
+    quick = served.one_row.instance(instance) if len(instance) <= limits.columns else None
+    if quick is not None:
+        return _instance(*quick, served)
+    row = read_instance(instance, limits)
     features = served.features(row)
     found = served.estimator.predict(features)
     check_one_each(found, row)
     label = next(iter(found.to_dict("records"))) if isinstance(found, pd.DataFrame) else found.tolist()[0]
-    answer = {"label": label}
+    known = None
     if served.estimator.kind is ModelKind.CLASSIFIER and hasattr(served.estimator.model, "predict_proba"):
-        # Not always the largest: some classifiers decide by something else.
         known = served.estimator.predict_proba(features).iloc[0].to_dict()
-        if str(label) in known:
-            answer["probability"] = known[str(label)]
+    return _instance(label, known, served)
+
+
+def _instance(label: Any, known: Mapping[str, float] | None, served: ServedModel) -> dict[str, Any]:
+    answer = {"label": label}
+    if served.estimator.kind is ModelKind.CLASSIFIER and known and str(label) in known:
+        # Not always the largest: some classifiers decide by something else.
+        answer["probability"] = known[str(label)]
     return answer
 
 

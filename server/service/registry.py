@@ -183,7 +183,7 @@ class Registry:
                 if given.endpoint is not None:
                     model = EndpointModel(endpoints[given.endpoint], given.type, versions)
                 else:
-                    model = FileModel(given.model_path, given.type, limits)
+                    model = FileModel(given.model_path, given.type, limits, self.config.server.row_path)
                 self.registration.declare(Declared(name, section.owner, given, model))
 
     def _computed(self, endpoint: str, one: Candidate, input_data: dict[str, Any]) -> tuple[dict[str, Any], str, bool]:

@@ -38,7 +38,7 @@ def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCac
 def open_model_of_run(config: Config, endpoint: str, path: Path) -> ModelCache:
     """The model that one of the endpoint's runs left, a file or a folder at the path."""
     store = ModelStore(path.with_name("model.pkl"), folder=path) if path.is_dir() else ModelStore(path)
-    return ModelCache(store, _brought(config, endpoint))
+    return ModelCache(store, _brought(config, endpoint), row_path=config.server.row_path)
 
 
 def _brought(config: Config, endpoint: str) -> Brought:

@@ -10,6 +10,7 @@ from flask import Request, Response
 
 from server.config import Limits
 from server.service.endpoint import Endpoint
+from server.service.one_row import is_plain
 from server.web.request_data import FORM, IGNORED
 from server.web.responses import PREDICTION_FORMATS, chosen_format, json_response
 
@@ -19,8 +20,6 @@ MOST_BYTES = 2**16
 PLAIN_ACCEPT = frozenset({"", "*/*", "application/json"})
 # What an option may say here; None is any value.
 OPTIONS: dict[str, str | None] = {"_output": None, "_action": "predict", "_format": "json"}
-# Within 64 bits, as a table has integers.
-MOST_INTEGER = 2**63
 
 Row = dict[str, Any]
 
@@ -87,12 +86,7 @@ def _rows(content: bytes, limits: Limits) -> list[Row] | None:
         return None
     if len(rows[0]) > limits.columns or any(row.keys() != rows[0].keys() for row in rows):
         return None
-    return rows if all(_is_plain(cell) for row in rows for cell in row.values()) else None
-
-
-def _is_plain(cell: Any) -> bool:
-    """Whether a table takes the cell as it is, be its column one that the model reads or not."""
-    return cell is None or type(cell) in (str, float, bool) or (type(cell) is int and abs(cell) < MOST_INTEGER)
+    return rows if all(map(is_plain, rows)) else None
 
 
 def _answer(request: Request, endpoint: Endpoint, rows: list[Row], output: str | None) -> Response | None:

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from tests.conftest import ROOT, ROW, titanic_endpoint
+from tests.registering import API, algorithm, flower, registry, write_models
 from tests.web.conftest import FORM, URL, build
 
 JSON = "application/json"
@@ -60,8 +61,13 @@ BODIES = {
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """The same endpoint with and without the row path, each trained once."""
-    url = {"titanic": titanic_endpoint()}
-    return [build(tmp_path_factory.mktemp(str(flag)), url, row_path=flag) for flag in (True, False)]
+    trained = {"name": "any", "type": "classifier", "endpoint": "titanic", "status": "production"}
+    brought = algorithm("logistic", "classifier", status="production")
+    url = {"titanic": titanic_endpoint(), "api": registry({"passengers": [trained], "flowers": [brought]})}
+    folders = {flag: tmp_path_factory.mktemp(str(flag)) for flag in (True, False)}
+    for folder in folders.values():
+        write_models(folder)
+    return [build(folder, url, row_path=flag) for flag, folder in folders.items()]
 
 
 def told(answer):
@@ -83,6 +89,22 @@ def test_a_query_is_answered_alike_with_and_without_the_row_path(both, name):
 def test_accept_is_heeded_alike(both, accept):
     fast, slow = (told(client.get(URL, query_string=ROW, headers={"Accept": accept})) for client in both)
     assert fast == slow
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("endpoint", ["passengers", "flowers"])
+def test_an_instance_is_answered_alike_by_the_registry(both, endpoint, name):
+    fast, slow = (client.post(f"{API}/{endpoint}/predict", json=BODIES[name]) for client in both)
+    assert (fast.status_code, fast.json) == (slow.status_code, slow.json)
+
+
+def test_a_flower_is_answered_alike_by_the_registry(both):
+    for number in (0, 60, 149):
+        fast, slow = (client.post(f"{API}/flowers/predict", json=flower(number)) for client in both)
+        assert fast.json.keys() == {"status", "label", "probability", "request_id"}
+        assert fast.json == slow.json
+    models = [client.application.registry.registration.of("flowers", "logistic", "1.0").model for client in both]
+    assert [bool(model._models.current().one_row.path) for model in models] == [True, False]
 
 
 @pytest.mark.parametrize("kind", [JSON, FORM, "text/plain", None])

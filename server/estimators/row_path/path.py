@@ -40,7 +40,8 @@ class RowPath:
         # Of several targets there is one list of classes for each.
         classes = getattr(estimator, "classes_", ())
         self._labels = None if any(np.ndim(label) for label in classes) else [str(label) for label in classes]
-        self.has_proba = self._labels is not None and hasattr(model, "predict_proba")
+        self._knows_proba = hasattr(model, "predict_proba")
+        self.has_proba = self._labels is not None and self._knows_proba
 
     @property
     def described(self) -> str:
@@ -67,6 +68,20 @@ class RowPath:
         found = [self.probabilities(cells).tolist() for cells in self._reader.read(rows)]
         labels = self._labels or [str(number) for number in range(len(found[0]))]
         return [dict(zip(labels, row, strict=True)) for row in found]
+
+    def instance(self, row: Mapping[str, Any]) -> tuple[Any, dict[str, float] | None]:
+        """The prediction for one row, and the probability of each class, where there are any.
+
+        Raises:
+            Unusual: as `predict`, or a row has several predictions.
+        """
+        cells = self._reader.read([row])[0]
+        found = self.answer(cells)
+        if found.ndim != 1 or (self._knows_proba and self._labels is None):
+            raise Unusual
+        if self._labels is None or not self._knows_proba:
+            return found.tolist()[0], None
+        return found.tolist()[0], dict(zip(self._labels, self.probabilities(cells).tolist(), strict=True))
 
     def answer(self, cells: Sequence[Cell]) -> np.ndarray:
         """The answer for one row's cells, in the order of the schema's features: shape (1,) or (1, n_outputs).
