@@ -12,9 +12,10 @@ from tempfile import TemporaryDirectory
 from benchmarks.fine_tuned import what_is_missing
 from benchmarks.measures import MEASURES, PINNED
 from benchmarks.processes import ALL_CORES, CLIENT_CORE
+from benchmarks.registry_measures import REGISTRY_MEASURES
 from benchmarks.text_measures import TEXT_MEASURES
 
-ALL = (*MEASURES, *TEXT_MEASURES)
+ALL = (*MEASURES, *REGISTRY_MEASURES, *TEXT_MEASURES)
 
 # figure → (aim, gate, whether more is better, the gate holds now)
 GOALS: dict[str, tuple[float | None, float, bool, bool]] = {
@@ -30,6 +31,9 @@ GOALS: dict[str, tuple[float | None, float, bool, bool]] = {
     "retrain over HTTP − the same fit in a script, s": (0.25, 0.6, False, True),
     "memory, one worker / the naive server": (1.0, 1.3, False, True),
     "processes without text models that loaded torch": (0, 0, False, True),
+    "a logged prediction / an unlogged one": (None, 1.5, False, False),
+    "logged prediction at 1 M requests / at 1 k": (1.0, 1.5, False, True),
+    "feedback at 1 M requests / at 1 k": (1.0, 1.5, False, True),
     "1,000 texts / the pipeline": (2.0, 1.3, True, True),
     "one text / the pipeline": (1.0, 0.8, True, True),
     "int8: share of labels that differ": (None, 0.03, False, True),
@@ -72,7 +76,7 @@ def _versions(texts: bool) -> str:
 
 def run(measure: Callable[[Path, int], dict[str, float]], rounds: int) -> dict[str, float]:
     """The figures of one measure, in a folder of its own."""
-    os.sched_setaffinity(0, {CLIENT_CORE} if measure in PINNED else ALL_CORES)
+    os.sched_setaffinity(0, {CLIENT_CORE} if measure in (*PINNED, *REGISTRY_MEASURES) else ALL_CORES)
     with TemporaryDirectory(ignore_cleanup_errors=True) as name:
         return measure(Path(name), rounds)
 

@@ -109,6 +109,7 @@ class RowPath:
         except (ValueError, TypeError):
             raise Unusual from None
 
+    @np.errstate(over="ignore", invalid="ignore")
     def encode(self, cells: Sequence[Cell]) -> np.ndarray:
         """The row as the estimator takes it: float64, shape (n_encoded,).
 

@@ -1,0 +1,131 @@
+"""Measures of the registry: what writing a prediction down costs, and how that grows with what is written."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+import yaml
+
+from benchmarks.data import FEATURES, passengers, write_config
+from benchmarks.processes import SERVER_CORE, Server, gunicorn
+
+SINGLE = 300
+FEW, MANY = 1_000, 1_000_000
+JSON = {"Content-Type": "application/json"}
+API = "/api/v1"
+Figures = dict[str, float]
+
+
+def _serving(folder: Path, core: int | None = SERVER_CORE):
+    path = write_config(folder, ["linear"])
+    values = yaml.safe_load(path.read_text())
+    algorithm = {"type": "classifier", "endpoint": "linear"}
+    algorithms = [algorithm | {"name": name, "status": status} for name, status in SIDES.items()]
+    kwargs = {"endpoints": {"titanic": {"algorithms": algorithms}}}
+    values["url"]["registry"] = {"pattern": API, "handler": "RegistryHandler", "kwargs": kwargs}
+    path.write_text(yaml.safe_dump(values))
+    return gunicorn("wsgi:app", {"RESTIMATOR_CONFIG": str(path)}, ready="/readyz", core=core)
+
+
+# An algorithm in production, and two to be compared.
+SIDES = {"served": "production", "one": "testing", "other": "testing"}
+
+
+def _instances(count: int, seed: int) -> list[bytes]:
+    rows = passengers(count, seed)[FEATURES].ffill().bfill().to_dict("records")
+    return [json.dumps(row).encode() for row in rows]
+
+
+def registry_log(folder: Path, rounds: int) -> Figures:
+    """CPU of a prediction that is written down / of the same model's answer at its own door."""
+    rows = _instances(SINGLE, seed=9)
+    ratios = []
+    with _serving(folder) as server:
+        server.rest()
+        for _ in range(rounds + 1):
+            own = _cpu_per_request(server, "/linear?_output=proba", rows)
+            ratios.append(_cpu_per_request(server, f"{API}/titanic/predict", rows) / own)
+    return {"a logged prediction / an unlogged one": statistics.median(ratios[1:])}
+
+
+def _cpu_per_request(server: Server, path: str, bodies: list[bytes]) -> float:
+    before = server.cpu()
+    for body in bodies:
+        server.ask("POST", path, body, JSON)
+    return (server.cpu() - before) / len(bodies)
+
+
+def registry_growth(folder: Path, rounds: int) -> Figures:
+    """Milliseconds of a prediction, of a feedback and of a test's state at a million requests / at a thousand."""
+    found: dict[int, dict[str, float]] = {}
+    with _serving(folder) as server:
+        server.rest()
+        numbers = {row["name"]: row["id"] for row in json.loads(server.ask("GET", f"{API}/mlalgorithms"))}
+        sides = {"parent_mlalgorithm1": numbers["one"], "parent_mlalgorithm2": numbers["other"]}
+        test = _created(server, f"{API}/abtests", {"title": "which", **sides})["id"]
+        for count in (FEW, MANY):
+            _fill(folder / "models" / "server.db", count, list(sides.values()), test)
+            found[count] = _times(server, test, 50 * rounds)
+    few, many = found[FEW], found[MANY]
+    ratios = {f"{name} at 1 M requests / at 1 k": many[name] / few[name] for name in ("logged prediction", "feedback")}
+    return ratios | {"state of a test of 1 M requests, ms": many["state of a test"]}
+
+
+def _created(server: Server, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    server.connection.request("POST", path, json.dumps(body).encode(), JSON)
+    answer = server.connection.getresponse()
+    content = answer.read()
+    assert answer.status == 201, content
+    return json.loads(content)
+
+
+def _fill(database: Path, count: int, sides: list[int], test: int) -> None:
+    """Write requests of the test down until there are so many; four of five have feedback."""
+    engine = sa.create_engine(f"sqlite:///{database}")
+    with engine.begin() as connection:
+        table = sa.Table("mlrequest", sa.MetaData(), autoload_with=connection)
+        there = connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+        now, text = datetime.now(UTC), _instances(1, seed=10)[0].decode()
+        rows = (
+            {
+                "created_at": now,
+                "input_data": text,
+                "full_response": '{"status":"OK","label":0,"probability":0.9}',
+                "response": "0",
+                "feedback": "0" if number % 5 else None,
+                "loss": float(number % 10 == 1) if number % 5 else None,
+                "parent_mlalgorithm": sides[number % 2],
+                "parent_abtest": test,
+            }
+            for number in range(there, count)
+        )
+        while part := [row for row, _ in zip(rows, range(50_000), strict=False)]:
+            connection.execute(sa.insert(table), part)
+    engine.dispose()
+
+
+def _times(server: Server, test: int, turns: int) -> dict[str, float]:
+    """The median of each, in milliseconds."""
+    rows = _instances(turns, seed=11)
+    answered = iter(range(1, turns + 1))
+    acts: dict[str, Callable[[bytes], object]] = {
+        "logged prediction": lambda row: server.ask("POST", f"{API}/titanic/predict", row, JSON),
+        "feedback": lambda row: server.ask("PUT", f"{API}/mlrequests/{next(answered)}", b'{"feedback": 1}', JSON),
+    }
+    times = {name: [_timed(act, row) for row in rows] for name, act in acts.items()}
+    times["state of a test"] = [_timed(lambda _: server.ask("GET", f"{API}/abtests/{test}"), b"") for _ in range(5)]
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _timed(act: Callable[[bytes], object], row: bytes) -> float:
+    begun = time.perf_counter()
+    act(row)
+    return (time.perf_counter() - begun) * 1000
+
+
+REGISTRY_MEASURES = (registry_log, registry_growth)
