@@ -57,14 +57,10 @@ class Registry:
         """
         asked.check()
         self.registration.ensure(endpoint)
-        with self.database.reading() as connection:
+        with self.database.direct() as connection:
             found = algorithms.candidates(connection, endpoint, asked.wanted)
-            known = None if found else algorithms.all_candidates(connection, endpoint)
-            names = algorithms.endpoint_names(connection) if not found and known is None else []
         if not found:
-            if known is None:
-                raise NoSuchEntry(f"there is no endpoint {endpoint!r}{did_you_mean(endpoint, names)}")
-            raise nobody(asked, endpoint, known)
+            raise self._nobody(endpoint, asked)
         one = chosen(asked, endpoint, found, lambda candidate: self.registration.problem(endpoint, candidate))
         # Before somebody's code can change it.
         logged_input, secrets = _kept(self._redacted(input_data)), self._secrets(input_data)
@@ -73,9 +69,17 @@ class Registry:
             full_response = plain_json(_failure(_without(secrets, answer["message"])))
         test = one.abtest if one.status == UNDER_TEST else None
         label = None if failed else plain_json(answer["label"])
-        with self.database.writing() as connection:
+        with self.database.direct() as connection:
             number = requests.log(connection, requests.Logged(one.id, test, logged_input, full_response, label))
         return answer | {"request_id": number}, failed
+
+    def _nobody(self, endpoint: str, asked: Asked) -> ServerError:
+        with self.database.reading() as connection:
+            known = algorithms.all_candidates(connection, endpoint)
+            names = algorithms.endpoint_names(connection) if known is None else []
+        if known is None:
+            return NoSuchEntry(f"there is no endpoint {endpoint!r}{did_you_mean(endpoint, names)}")
+        return nobody(asked, endpoint, known)
 
     def feedback(self, number: int, feedback: Any) -> dict[str, Any]:
         """Keep what was the truth for a request, in the place of any before; the request.

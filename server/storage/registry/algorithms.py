@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from server.storage.registry.prepared import Prepared
+from server.storage.registry.prepared import Driven, Prepared
 from server.storage.registry.tables import ABTest, Endpoint, MLAlgorithm, MLAlgorithmStatus
 
 
@@ -89,7 +89,7 @@ _CANDIDATES = (
 _WITH_STATUS = Prepared(_CANDIDATES.where(MLAlgorithmStatus.status == sa.bindparam("status")))
 
 
-def candidates(connection: sa.Connection, endpoint: str, status: str) -> list[Candidate]:
+def candidates(connection: sa.Connection | Driven, endpoint: str, status: str) -> list[Candidate]:
     """The algorithms of the endpoint that have the status, oldest first."""
     return [Candidate(*row) for row in _WITH_STATUS.rows(connection, endpoint=endpoint, status=status)]
 

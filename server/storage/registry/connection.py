@@ -21,6 +21,7 @@ from server.config import database_file
 from server.errors import RegistryUnavailable, StorageFull
 from server.storage.database import CONNECT, reason_of
 from server.storage.files import Lock
+from server.storage.registry.prepared import Driven
 
 # For those who hold a connection without knowing what it is made of.
 Connection = sa.Connection
@@ -67,6 +68,25 @@ class RegistryDatabase:
             connection.execution_options(is_writing=True)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def direct(self) -> Iterator[Driven]:
+        """A connection of the driver for prepared statements, of which each is a transaction of its own in SQLite.
+
+        In PostgreSQL they are one, committed at the end of the block.
+        """
+        with self._told():
+            engine = self._engine()
+            refusal = engine.dialect.dbapi.Error if engine.dialect.dbapi else OSError
+            try:
+                connection = engine.raw_connection()
+                try:
+                    yield Driven(engine.dialect, connection)
+                    connection.commit()
+                finally:
+                    connection.close()
+            except refusal as error:
+                raise OperationalError("a prepared statement", None, error) from error
 
     @contextmanager
     def alone(self, purpose: str, wait: bool = True) -> Iterator[bool]:

@@ -1,6 +1,7 @@
 """Statements that every prediction needs, compiled once and given to the driver."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,6 +9,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.base import Executable
 
 Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Driven:
+    """A connection of the driver out of SQLAlchemy's pool, and the dialect that it speaks."""
+
+    dialect: sa.Dialect
+    connection: Any
 
 
 class Prepared:
@@ -22,7 +31,7 @@ class Prepared:
         self._columns = None if columns is None else list(columns)
         self._compiled: dict[str, tuple[str, dict[str, Any], dict[str, Convert], list[str] | None]] = {}
 
-    def rows(self, connection: sa.Connection, **values: Any) -> list[Any]:
+    def rows(self, connection: sa.Connection | Driven, **values: Any) -> list[Any]:
         """The rows of the answer as tuples.
 
         Raises:

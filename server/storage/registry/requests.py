@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from server.storage.registry.prepared import Prepared
+from server.storage.registry.prepared import Driven, Prepared
 from server.storage.registry.tables import ABTest, MLAlgorithm, MLRequest
 
 
@@ -57,7 +57,7 @@ _INSERT = Prepared(
 )
 
 
-def log(connection: sa.Connection, request: Logged) -> int:
+def log(connection: sa.Connection | Driven, request: Logged) -> int:
     """Write the request down; its number."""
     made = _INSERT.rows(
         connection,
