@@ -4,6 +4,7 @@ Requests have numbers in the order in which they came, so that a range of moment
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
@@ -12,6 +13,16 @@ import sqlalchemy as sa
 from server.storage.registry.prepared import Prepared
 from server.storage.registry.requests import Tally
 from server.storage.registry.tables import MLAlgorithm, MLRequest
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An algorithm that answered requests."""
+
+    id: int
+    label: str
+    model_type: str
+
 
 # Behind every number that there will be.
 END = 2**63 - 1
@@ -41,14 +52,15 @@ def numbers_since(connection: sa.Connection, moments: Iterable[datetime]) -> lis
     return [int(rows[0][0]) if rows else END for rows in found]
 
 
-def asked_since(connection: sa.Connection, endpoint: int, number: int) -> list[int]:
+def asked_since(connection: sa.Connection, endpoint: int, number: int) -> list[Asked]:
     """The algorithms of the endpoint that answered a request from this number on."""
     answered = sa.exists().where(MLRequest.parent_mlalgorithm == MLAlgorithm.id, MLRequest.id >= number)
-    return list(
-        connection.scalars(
-            sa.select(MLAlgorithm.id).where(MLAlgorithm.parent_endpoint == endpoint, answered).order_by(MLAlgorithm.id)
-        )
+    found = connection.execute(
+        sa.select(MLAlgorithm.id, MLAlgorithm.name, MLAlgorithm.version, MLAlgorithm.model_type)
+        .where(MLAlgorithm.parent_endpoint == endpoint, answered)
+        .order_by(MLAlgorithm.id)
     )
+    return [Asked(row.id, f"{row.name} {row.version}", row.model_type) for row in found]
 
 
 def of_algorithm(connection: sa.Connection, algorithm: int, bounds: Sequence[int]) -> list[Tally]:

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from server.storage.registry import abtests, history, requests
+from server.storage.registry.history import Asked
 from server.storage.registry.requests import Logged, Tally
 from server.storage.registry.tables import MLRequest
 
@@ -56,8 +57,8 @@ def test_days_are_ranges_of_numbers(database, add_algorithm, log):
         assert history.of_algorithm(connection, forest, [*bounds, history.END]) == [
             Tally(3, 2, 1.0, 1.0), Tally(1, 1, 3.0, 9.0), Tally(),
         ]  # fmt: skip
-        assert history.asked_since(connection, 1, 1) == [forest, line]
-        assert history.asked_since(connection, 1, 5) == [forest]
+        assert [asked.id for asked in history.asked_since(connection, 1, 1)] == [forest, line]
+        assert history.asked_since(connection, 1, 5) == [Asked(forest, "forest 1", "classifier")]
 
 
 def test_a_test_has_only_its_own_requests(database, running, log):
