@@ -17,6 +17,8 @@ OTHERS = "others"
 SIDE = 100.0
 # Of the room of a day, what its bar takes.
 BROAD = 0.8
+# A test's first intervals, which tell nothing yet, may leave a picture of so many times the last one.
+SHOWN = 3
 # A scale ends at one of these, times a power of ten, so that half of it is a short number, too.
 ENDS = (1, 2, 4, 6, 8, 10)
 
@@ -101,22 +103,24 @@ def interval_chart(moments: Sequence[Moment], metric: str) -> Chart | None:
     """The difference of a test and its interval by compared requests; None before there are two moments."""
     if len(moments) < 2:
         return None
-    top = _end(max(abs(bound) for moment in moments for bound in moment.interval))
+    now = moments[-1]
+    widest = max(abs(bound) for moment in moments for bound in moment.interval)
+    top = _end(min(widest, SHOWN * max(map(abs, now.interval))))
     first, last = moments[0].compared, moments[-1].compared
     width = max(last - first, 1)
 
     def place(moment: Moment, value: float) -> str:
-        return _point((moment.compared - first) / width * SIDE, (top - value) / (2 * top) * SIDE)
+        y = (top - value) / (2 * top) * SIDE
+        return _point((moment.compared - first) / width * SIDE, min(max(y, 0.0), SIDE))
 
     upper = [place(moment, moment.interval[1]) for moment in moments]
     lower = [place(moment, moment.interval[0]) for moment in reversed(moments)]
     middle = [place(moment, moment.difference) for moment in moments]
-    now = moments[-1]
     return Chart(
         title=f"Difference of {metric}",
         told=f"After {counted(now.compared, 'compared request')}: {signed(now.difference)}, "
         f"between {signed(now.interval[0])} and {signed(now.interval[1])} (95 %).",
-        scale=(signed(top), "0", signed(-top)),
+        scale=(f"+{_short(top)}", "0", f"−{_short(top)}"),
         ends=(f"{first:,}", f"{last:,} compared"),
         band=f"M{'L'.join([*upper, *lower])}Z",
         lines=[Line(0, f"M{'L'.join(middle)}", f"M{middle[-1]}h0")],

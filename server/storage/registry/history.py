@@ -6,7 +6,7 @@ Requests have numbers in the order in which they came, so that a range of moment
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import sqlalchemy as sa
 
@@ -47,9 +47,10 @@ _SINCE = Prepared(
 
 
 def numbers_since(connection: sa.Connection, moments: Iterable[datetime]) -> list[int]:
-    """The number of the first request from each of the moments on; END where there is none."""
+    """The number of the first request from each of the moments on, END where there is none; moments ascend."""
     found = [_SINCE.rows(connection, moment=moment) for moment in moments]
-    return [int(rows[0][0]) if rows else END for rows in found]
+    # A clock that was set back must not let a request belong to two ranges.
+    return list(accumulate((int(rows[0][0]) if rows else END for rows in found), max))
 
 
 def asked_since(connection: sa.Connection, endpoint: int, number: int) -> list[Asked]:

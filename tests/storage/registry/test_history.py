@@ -61,6 +61,16 @@ def test_days_are_ranges_of_numbers(database, add_algorithm, log):
         assert history.asked_since(connection, 1, 5) == [Asked(forest, "forest 1", "classifier")]
 
 
+def test_a_clock_that_was_set_back_lets_no_request_belong_to_two_days(database, add_algorithm, log):
+    forest = add_algorithm()
+    log(forest, None, None, ago=0)
+    log(forest, None, ago=2)
+    with database.reading() as connection:
+        bounds = history.numbers_since(connection, [NOW - timedelta(days=days) for days in (2.5, 1.5, 0.5)])
+        tallies = history.of_algorithm(connection, forest, [*bounds, history.END])
+    assert sum(tally.requests for tally in tallies) == 1
+
+
 def test_a_test_has_only_its_own_requests(database, running, log):
     log(1, 1.0)
     first, _, last = log(1, 0.0, 1.0, None, test=running)
