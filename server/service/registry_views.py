@@ -18,8 +18,8 @@ ORDER = ("production", "ab_testing", "testing", "inactive")
 class EndpointView:
     """An endpoint with its algorithms, its last days, and its tests; entries are those of the lists.
 
-    `algorithm_count` and `ended_count` count also those that are not among the entries. `labels` names the
-    algorithms of all tests shown. `test` runs.
+    `algorithm_count` and `ended_count` count also those that are not among the entries. `test` runs; `labels` names
+    its algorithms, too.
     """
 
     endpoint: dict[str, Any]
@@ -57,11 +57,6 @@ def view(registry: Registry, number: int) -> EndpointView:
     ended, _, ended_count = registry.entries.page(
         "abtests", {"parent_endpoint": number, "status": "ended"}, Page(TESTS, newest_first=True)
     )
-    labels = {one["id"]: label_of(one) for one in algorithms}
-    for test in (*running, *ended):
-        for side in (test["parent_mlalgorithm1"], test["parent_mlalgorithm2"]):
-            if side not in labels:
-                labels[side] = label_of(registry.entries.one("mlalgorithms", side))
     return EndpointView(
         endpoint=endpoint,
         algorithms=algorithms,
@@ -71,7 +66,7 @@ def view(registry: Registry, number: int) -> EndpointView:
         moments=registry.history.moments(running[0]) if running else [],
         ended=ended,
         ended_count=ended_count or 0,
-        labels=labels,
+        labels={one["id"]: label_of(one) for one in algorithms},
     )
 
 

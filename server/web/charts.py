@@ -17,6 +17,8 @@ OTHERS = "others"
 SIDE = 100.0
 # Of the room of a day, what its bar takes.
 BROAD = 0.8
+# What is smaller is nothing on any scale.
+LEAST = 1e-300
 # A test's first intervals, which tell nothing yet, may leave a picture of so many times the last one.
 SHOWN = 3
 # A scale ends at one of these, times a power of ten, so that half of it is a short number, too.
@@ -191,7 +193,7 @@ def _point(x: float, y: float) -> str:
 
 def _end(largest: float) -> float:
     """Where a scale ends that holds all from zero to the largest."""
-    if largest <= 0:
+    if largest < LEAST:
         return 1.0
     power = 10.0 ** math.floor(math.log10(largest))
     return next(end * power for end in ENDS if largest <= end * power * (1 + 1e-9))

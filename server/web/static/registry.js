@@ -9,6 +9,8 @@ const OFTEN = 3000;
 const SELDOM = 15000;
 const { api } = JSON.parse(find("#facts").textContent);
 let isFresh = true;
+// What the button that opened a dialog is about.
+let opener = {};
 
 /** Each dialog's call, made of its fields, the button that opened it and the one that sends it; and what is said then. */
 const CALLS = {
@@ -25,8 +27,8 @@ const CALLS = {
 
 function start() {
   document.addEventListener("click", (event) => {
-    const opener = event.target.closest("[data-opens]");
-    if (opener) open(find(`#${opener.dataset.opens}`), { ...opener.dataset });
+    const button = event.target.closest("[data-opens]");
+    if (button) open(find(`#${button.dataset.opens}`), { ...button.dataset });
     if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
   });
   findAll("dialog form").forEach((form) => form.addEventListener("submit", (event) => {
@@ -41,8 +43,6 @@ function start() {
     return find('[data-opens="stop-dialog"]') ? OFTEN : SELDOM;
   });
 }
-
-let opener = {};
 
 function open(dialog, data) {
   opener = data;
@@ -80,11 +80,11 @@ async function submit(form, sender) {
       form.reset();
       announce(message);
     }
+    await show();
   } catch (error) {
     place.replaceChildren(problemNote({ detail: error.message, errors: [] }));
   }
   buttons.forEach((button) => (button.disabled = false));
-  await show();
   // A button that is gone has lost the keyboard, which goes on from the top.
   if (document.activeElement === document.body) find("h1").focus();
 }
