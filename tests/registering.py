@@ -12,6 +12,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 API = "/api/v1"
+PREDICT = f"{API}/iris/predict?status=ab_testing"
 
 
 @cache
@@ -63,3 +64,22 @@ def registry(endpoints: dict[str, list[dict[str, Any]]] | None = None) -> dict[s
 def flower(number: int = 0) -> dict[str, float]:
     """One flower as a client sends it."""
     return iris()[0].iloc[number].to_dict()
+
+
+def begin(client: Any, first: int = 1, second: int = 2, **fields: Any) -> Any:
+    """Begin a test; the answer."""
+    given = {
+        "title": "which is better",
+        "created_by": "anna",
+        "parent_mlalgorithm1": first,
+        "parent_mlalgorithm2": second,
+    }
+    return client.post(f"{API}/abtests", json=given | fields)
+
+
+def ask(client: Any, count: int = 40, step: int = 7) -> None:
+    """Ask the running test about flowers, each with its species as feedback."""
+    for number in range(0, count * step, step):
+        answer = client.post(PREDICT, json=flower(number % 150)).json
+        truth = iris()[1].iloc[number % 150]
+        assert client.put(f"{API}/mlrequests/{answer['request_id']}", json={"feedback": truth}).status_code == 200

@@ -116,7 +116,7 @@ def compared(model_type: str, first: Side, second: Side) -> Comparison:
     """
     metric = METRICS[model_type]
     is_accuracy = model_type == "classifier"
-    scores = [_score(side, is_accuracy) for side in (first, second)]
+    scores = [score_of(side, is_accuracy) for side in (first, second)]
     if scores[0] is None or scores[1] is None:
         return Comparison(metric, scores[0], scores[1])
     lost = first.mean - second.mean
@@ -135,6 +135,13 @@ def compared(model_type: str, first: Side, second: Side) -> Comparison:
     return Comparison(metric, scores[0], scores[1], scores[0] - scores[1], interval, better, winner)
 
 
+def score_of(side: Side, is_accuracy: bool) -> float | None:
+    """The accuracy, or the root mean squared error; None without feedback."""
+    if not side.feedback:
+        return None
+    return 1 - side.mean if is_accuracy else math.sqrt(side.mean)
+
+
 def half_width(first: Side, second: Side) -> float:
     """Half of the interval of the difference of the mean losses."""
     t = first.feedback + second.feedback
@@ -143,12 +150,6 @@ def half_width(first: Side, second: Side) -> float:
     variance = t * (first.variance / first.feedback + second.variance / second.feedback)
     grown = t * rho2 + 1
     return math.sqrt(variance * 2 * grown / (t**2 * rho2) * math.log(math.sqrt(grown) / ALPHA))
-
-
-def _score(side: Side, is_accuracy: bool) -> float | None:
-    if not side.feedback:
-        return None
-    return 1 - side.mean if is_accuracy else math.sqrt(side.mean)
 
 
 def _number(value: Any) -> float | None:

@@ -75,6 +75,11 @@ class Registration:
         self.declare_endpoint(declared.endpoint, declared.owner)
         self._declared[key] = declared
 
+    @property
+    def endpoints(self) -> list[str]:
+        """The names of the declared endpoints."""
+        return list(self._endpoints)
+
     def all(self) -> list[Declared]:
         """All of them, oldest first."""
         return list(self._declared.values())

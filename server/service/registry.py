@@ -21,6 +21,7 @@ from server.service.choice import UNDER_TEST, Asked, chosen, nobody
 from server.service.endpoint import Endpoint
 from server.service.entries import Entries
 from server.service.experiment_book import ExperimentBook
+from server.service.history import History
 from server.service.registration import GONE, Declared, Registration
 from server.service.retention import Retention
 from server.storage.registry import abtests, algorithms, requests
@@ -44,6 +45,7 @@ class Registry:
         self.registration = Registration(self.database)
         self.entries = Entries(self.database, self.registration)
         self.abtests = ABTests(self.database, self.registration, self.entries)
+        self.history = History(self.database)
         self.retention = Retention(self.database, config.server.requests.keep_days)
         self._declare(endpoints, EndpointVersions(config, book))
 

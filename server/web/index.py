@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, render_template, request
 from flask_restful import Resource
@@ -12,25 +12,38 @@ from server.service.endpoint import Endpoint
 from server.service.overview import Overview, overview
 from server.web.responses import html_response, json_response, page_or_json
 
+if TYPE_CHECKING:
+    from server.service.registry import Registry
+
 
 class Index(Resource):
     """The endpoints, for people as a page and for programs as JSON."""
 
     def __init__(
-        self, endpoints: Mapping[str, Endpoint], classifiers: Mapping[str, DocumentClassifier] | None = None
+        self,
+        endpoints: Mapping[str, Endpoint],
+        classifiers: Mapping[str, DocumentClassifier],
+        registry: "Registry | None",
     ) -> None:
         self._endpoints = endpoints
-        self._classifiers = classifiers or {}
+        self._classifiers = classifiers
+        self._registry = registry
 
     def get(self) -> Response:
         entries = [(endpoint, overview(endpoint)) for endpoint in self._endpoints.values()]
         if page_or_json(request, "html") == "json":
             listed = [_entry(endpoint, seen) for endpoint, seen in entries]
-            return json_response({"endpoints": listed + [_classifier_entry(one) for one in self._classifiers.values()]})
-        classifiers = list(self._classifiers.values())
-        return html_response(
-            render_template("index.html", entries=entries, classifiers=classifiers, now=datetime.now(UTC))
+            listed += [_classifier_entry(one) for one in self._classifiers.values()]
+            return json_response({"endpoints": listed + ([_registry_entry(self._registry)] if self._registry else [])})
+        page = render_template(
+            "index.html",
+            entries=entries,
+            classifiers=list(self._classifiers.values()),
+            registry=self._registry,
+            registry_entry=_registry_entry(self._registry) if self._registry else None,
+            now=datetime.now(UTC),
         )
+        return html_response(page)
 
 
 def _entry(endpoint: Endpoint, seen: Overview) -> dict[str, Any]:
@@ -61,4 +74,16 @@ def _classifier_entry(classifier: DocumentClassifier) -> dict[str, Any]:
         "state": "ready",
         "reason": None,
         "class": classifier.entry.kwargs.model.class_,
+    }
+
+
+def _registry_entry(registry: "Registry") -> dict[str, Any]:
+    """What can be said without its database."""
+    defects = registry.own_defects()
+    return {
+        "name": registry.name,
+        "url": registry.entry.pattern,
+        "handler": registry.entry.handler,
+        "state": "not ready" if defects else "ready",
+        "reason": "; ".join(defects) or None,
     }

@@ -13,7 +13,9 @@ from server.errors import BadRequest, NoSuchEntry, NotReady, ServerError
 from server.service.choice import Asked
 from server.service.exports import FORMATS, exported
 from server.service.registry import Registry
+from server.service.registry_views import view
 from server.tables.writing import CONTENT_TYPES
+from server.web.registry_pages import endpoint_page, overview_page
 from server.web.registry_query import (
     PAGING,
     check_names,
@@ -27,7 +29,7 @@ from server.web.registry_query import (
     read_page,
     text_of,
 )
-from server.web.responses import chosen_format, json_response
+from server.web.responses import chosen_format, json_response, page_or_json, varying
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +43,14 @@ class RegistryResource(Resource):
 
 
 class Root(RegistryResource):
-    """The addresses of the lists."""
+    """The addresses of the lists; for browsers the endpoints as a page."""
 
     def get(self) -> Response:
-        check_names(request.args, (), "option")
+        check_names(request.args, ("_format",), "option")
+        if page_or_json(request, "json") == "html":
+            return varying(overview_page(self._registry))
         base = request.base_url.rstrip("/")
-        return json_response({name: f"{base}/{name}" for name in LISTS})
+        return varying(json_response({name: f"{base}/{name}" for name in LISTS}))
 
 
 class Listed(RegistryResource):
@@ -119,6 +123,16 @@ class Entry(RegistryResource):
         return json_response(self._registry.entries.one(self._name, _number(number)))
 
 
+class EndpointEntry(Entry):
+    """An endpoint; for browsers a page with all about it."""
+
+    def get(self, number: str) -> Response:
+        check_names(request.args, ("_format",), "option")
+        if page_or_json(request, "json") == "html":
+            return varying(endpoint_page(self._registry, view(self._registry, _number(number))))
+        return varying(json_response(self._registry.entries.one(self._name, _number(number))))
+
+
 class RequestEntry(Entry):
     """A request; its feedback can be given, and corrected."""
 
@@ -172,6 +186,7 @@ LIST_RESOURCES: Mapping[str, type[Listed]] = {
     "mlrequests": RequestList,
     "abtests": TestList,
 }
+ENTRY_RESOURCES: Mapping[str, type[Entry]] = {"endpoints": EndpointEntry, "mlrequests": RequestEntry}
 
 
 def register_registry(api: Api, registry: Registry) -> None:
@@ -190,7 +205,7 @@ def register_registry(api: Api, registry: Registry) -> None:
     add(Root, "", "root")
     for name in LISTS:
         add(LIST_RESOURCES.get(name, Listed), f"/{name}", name, list_name=name)
-        add(RequestEntry if name == "mlrequests" else Entry, f"/{name}/<number>", f"{name}:entry", list_name=name)
+        add(ENTRY_RESOURCES.get(name, Entry), f"/{name}/<number>", f"{name}:entry", list_name=name)
     add(StopTest, "/stop_ab_test/<number>", "stop")
     add(Predict, "/<endpoint_name>/predict", "predict")
 

@@ -48,6 +48,12 @@ def page_or_json(request: Request, usual: str) -> str:
     return name
 
 
+def varying(response: Response) -> Response:
+    """The same URL answers in two ways: whoever keeps one of them must not give it to who wants the other."""
+    response.vary.add("Accept")
+    return response
+
+
 def chosen_format(request: Request, name: str | None, offered: tuple[str, ...]) -> str:
     """The format that _format= names, else the best that Accept allows, else JSON.
 

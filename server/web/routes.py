@@ -101,7 +101,7 @@ def register_routes(
     claimed = {one.entry.pattern for one in served}
     free = [path for path in dict.fromkeys((base or "/", "/")) if path not in claimed]
     if free:
-        listed = {"endpoints": endpoints, "classifiers": classifiers}
+        listed = {"endpoints": endpoints, "classifiers": classifiers, "registry": registry}
         api.add_resource(Index, *free, resource_class_kwargs=listed, strict_slashes=False)
     app.context_processor(
         lambda: {

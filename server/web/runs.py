@@ -9,7 +9,7 @@ from werkzeug.http import parse_dict_header
 
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.service.runs import MOST, Runs
-from server.web.responses import json_response, page_or_json, picture_response
+from server.web.responses import json_response, page_or_json, picture_response, varying
 from server.web.run_pages import ON_PAGE, list_page, run_page
 
 PATH = "/runs"
@@ -31,7 +31,7 @@ class RunListResource(Resource):
         _check_names("filter", (*FILTERS, "_format"))
         is_page = page_or_json(request, "json") == "html"
         found, following = _found(self._runs, request.args.get("endpoint") or None, "", ON_PAGE if is_page else USUAL)
-        return _varying(
+        return varying(
             list_page(found, following, self._runs.patterns)
             if is_page
             else json_response({"runs": found, "next": following})
@@ -52,8 +52,8 @@ class RunResource(Resource):
         if "_losses" in request.args:
             return json_response({"losses": self._runs.losses(run_id)})
         if page_or_json(request, "json") == "html":
-            return _varying(run_page(self._runs.view(run_id), self._runs.patterns))
-        return _varying(json_response(self._runs.show(run_id)))
+            return varying(run_page(self._runs.view(run_id), self._runs.patterns))
+        return varying(json_response(self._runs.show(run_id)))
 
     def delete(self, run_id: str) -> Response:
         """Cancel it."""
@@ -83,12 +83,6 @@ def _check_names(what: str, known: tuple[str, ...]) -> None:
     for name in request.args:
         if name not in (*known, "_"):
             raise InvalidParameter(f"unknown {what} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
-
-
-def _varying(response: Response) -> Response:
-    """The same URL answers in two ways: whoever keeps one of them must not give it to who wants the other."""
-    response.vary.add("Accept")
-    return response
 
 
 def prefix(base_url: str) -> str:

@@ -4,28 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.registering import API, algorithm, diabetes, flower, iris
+from tests.registering import API, PREDICT, algorithm, ask, begin, diabetes, flower
 from tests.web.conftest import assert_problem
-
-PREDICT = f"{API}/iris/predict?status=ab_testing"
-
-
-def begin(client, first=1, second=2, **fields):
-    given = {
-        "title": "which is better",
-        "created_by": "anna",
-        "parent_mlalgorithm1": first,
-        "parent_mlalgorithm2": second,
-    }
-    return client.post(f"{API}/abtests", json=given | fields)
-
-
-def ask(client, count=40, step=7):
-    """Flowers, each with its species as feedback."""
-    for number in range(0, count * step, step):
-        answer = client.post(PREDICT, json=flower(number % 150)).json
-        truth = iris()[1].iloc[number % 150]
-        assert client.put(f"{API}/mlrequests/{answer['request_id']}", json={"feedback": truth}).status_code == 200
 
 
 def statuses(client):

@@ -129,12 +129,14 @@ class MLRequest(Table):
 
     __tablename__ = "mlrequest"
     __table_args__ = (
-        sa.Index(None, "parent_mlalgorithm", "id"),
+        # Holds all that a history reads.
+        sa.Index("ix_mlrequest_of_algorithms", "parent_mlalgorithm", "id", "loss"),
         sa.Index(
-            # Holds all that a verdict reads.
+            # Holds all that a verdict reads, and the way to it.
             "ix_mlrequest_of_tests",
             "parent_abtest",
             "parent_mlalgorithm",
+            "id",
             "loss",
             sqlite_where=sa.text("parent_abtest IS NOT NULL"),
             postgresql_where=sa.text("parent_abtest IS NOT NULL"),

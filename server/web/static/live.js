@@ -62,10 +62,17 @@ function arrange(list, other) {
 }
 
 function put(part, other) {
+  // What is unfolded stays so.
+  findAll("details[open]", part).forEach((fold) => find(`#${CSS.escape(fold.id)}`, other)?.setAttribute("open", ""));
   if (part.innerHTML === other.innerHTML) return;
-  const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : undefined;
+  const focused = part.contains(document.activeElement) ? keyOf(document.activeElement) : undefined;
   part.replaceChildren(...other.childNodes);
   if (focused === undefined) return;
   // The keyboard goes on where it was, or else from the top.
-  (findAll("a", part).find((link) => link.getAttribute("href") === focused) ?? find("h1")).focus();
+  (findAll("a, button, summary, [tabindex]", part).find((one) => keyOf(one) === focused) ?? find("h1")).focus();
+}
+
+/** What tells the element from the others of its part. */
+function keyOf(element) {
+  return element.getAttribute("href") ?? (element.id || element.parentElement.id);
 }
