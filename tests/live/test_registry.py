@@ -57,7 +57,8 @@ def answer_examples(client: Client, endpoint: str, rows: Any, truths: Any) -> No
     """200 requests of a test, each with its feedback."""
     chosen = random.Random(0).choices(range(len(rows)), k=200)
     for number in chosen:
-        answer = client("POST", f"{endpoint}/predict?status=ab_testing", rows.iloc[number].to_dict(), 200)
+        asked = f"{endpoint}/predict?status=ab_testing&subject={number}"
+        answer = client("POST", asked, rows.iloc[number].to_dict(), 200)
         client("PUT", f"mlrequests/{answer['request_id']}", {"feedback": str(truths.iloc[number])}, 200)
 
 
