@@ -14,6 +14,7 @@ from server.app import create_app
 from server.config import load_config
 from tests import registering
 from tests.conftest import ROOT, ROW, BriefRunner, titanic_endpoint, wait_until_ready, write_config
+from tests.jobs.test_runner import until
 from tests.reviews import text_endpoint
 from tests.web import forecasting
 
@@ -26,6 +27,8 @@ def build(folder: Path, url: dict[str, Any], **server: Any) -> Any:
     app = create_app(load_config(write_config(folder, {"url": url, "server": server}), {}), BriefRunner())
     client = app.test_client()
     wait_until_ready(client, f"{URL}?{urlencode(ROW)}")
+    # The run of the training ends a moment after its model answers.
+    until(lambda: client.get(f"{URL}?_params").json["training"] is None)
     return client
 
 
