@@ -204,7 +204,7 @@ def test_a_failed_first_training_is_said(make_client):
 def test_while_the_first_training_runs_the_page_says_so(make_client, monkeypatch):
     client = make_client(ml(data=IRIS, model={"class": "SVC", "target_col": "species"}), wait=False)
     runner = client.application.extensions["restimator"].runner
-    monkeypatch.setattr(type(runner), "run", lambda self, function, *arguments: {})
+    monkeypatch.setattr(type(runner), "run", lambda self, function, *arguments, **_: {})
     page = page_of(client)
     assert page.facts["state"] == "training"
     assert "The first training is running" in page.text
