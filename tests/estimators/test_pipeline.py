@@ -13,6 +13,8 @@ from sklearn.naive_bayes import GaussianNB
 from server.estimators.pipeline import DENSE_CATEGORIES, is_categorical, make_model
 from server.schema import Column, Kind
 
+pytestmark = pytest.mark.slow
+
 CLASS = {"class": "LogisticRegression", "target_col": "y"}
 ROWS = [
     {"colour": colour, "size": size, "code": code, "y": y}

@@ -12,7 +12,7 @@ from server.jobs import InlineRunner, ProcessRunner, kept
 from tests.jobs.test_runner import lives, until
 from tests.jobs.work import Counter, ask
 
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")]
 
 
 @pytest.fixture

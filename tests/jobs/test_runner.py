@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.jobs import work
 
 # The launcher outlives the object that started it, and is meant to.
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")]
 
 
 @pytest.fixture(scope="module")

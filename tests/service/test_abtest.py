@@ -6,6 +6,8 @@ import pytest
 from server.errors import BadRequest
 from server.service.abtest import Side, compared, drawn_side, loss_of, normalised
 
+pytestmark = pytest.mark.slow
+
 # Tests of equal algorithms, compared requests of each at most, and after how many one looks.
 TESTS, REQUESTS, LOOK = 2000, 400, 5
 

@@ -14,6 +14,8 @@ from server.tables.formats import Upload
 from server.tables.reading import read_upload
 from server.tables.writing import CONTENT_TYPES, WRITERS, to_json, write_table
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits()
 FRAME = pd.DataFrame(
     {

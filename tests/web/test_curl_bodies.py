@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import ROOT, ROW
 from tests.web.conftest import FORM, URL, assert_problem
 
+pytestmark = pytest.mark.slow
+
 CSV = (ROOT / "data" / "titanic.csv").read_bytes()
 REMEDIES = ("--data-binary", "-F file=@")
 

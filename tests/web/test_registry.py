@@ -7,6 +7,8 @@ from sklearn.svm import LinearSVC
 from tests.registering import API, algorithm, diabetes, fitted, flower, iris
 from tests.web.conftest import assert_problem
 
+pytestmark = pytest.mark.slow
+
 PREDICT = f"{API}/iris/predict"
 
 

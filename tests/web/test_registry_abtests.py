@@ -7,6 +7,8 @@ import pytest
 from tests.registering import API, PREDICT, algorithm, ask, begin, diabetes, flower
 from tests.web.conftest import assert_problem
 
+pytestmark = pytest.mark.slow
+
 
 def statuses(client):
     return [row["current_status"] for row in client.get(f"{API}/mlalgorithms").json]

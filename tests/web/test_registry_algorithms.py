@@ -13,6 +13,8 @@ from tests.conftest import ROW, BriefRunner, titanic_endpoint, wait_until_ready
 from tests.registering import API, algorithm, fitted, flower, iris
 from tests.web.conftest import assert_problem
 
+pytestmark = pytest.mark.slow
+
 TITANIC = {"titanic": [{"name": "survival", "type": "classifier", "status": "production", "endpoint": "titanic"}]}
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.registering import API, diabetes, flower
 from tests.web.conftest import assert_problem
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def answered(registered):

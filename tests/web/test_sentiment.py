@@ -17,6 +17,8 @@ from tests.tiny import WORDS
 from tests.web.conftest import FORM
 from tests.web.test_get import READ
 
+pytestmark = pytest.mark.slow
+
 ROWS = [
     {"id": 7, "text": "this movie was good", "when": "2020-01-01"},
     {"id": 8, "text": 'bad, "boring"\nand wrong', "when": None},

@@ -21,6 +21,8 @@ from server.estimators.row_path.probes import cells_of, features_of, ordinary_ro
 from server.schema.cells import Unusual
 from tests.estimators.row_path.passengers import CATEGORICAL, around, fitted
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = ["Age", "Fare"]
 TEXTS = ["Sex", "Embarked"]
 USUAL = SimpleImputer(strategy="most_frequent")
