@@ -12,6 +12,8 @@ from server.schema.conversion import BOOLEAN_TEXT, EXACT, Kind
 Cell = float | str | None
 # Text that pandas reads as a number; of other digits than ASCII's it reads none.
 NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
+# What pandas does not always round as Python does: exponents, and more digits than a float holds.
+MOST_DIGITS = 15
 
 
 class Unusual(Exception):
@@ -34,6 +36,8 @@ def _number(cell: object) -> float | None:
 def _finite(value: float, text: str) -> float:
     # pandas reads "-0" as the integer, which has no sign.
     if not isfinite(value) or (value == 0 and "-" in text):
+        raise Unusual
+    if text and ("e" in text or "E" in text or len(text.strip()) > MOST_DIGITS):
         raise Unusual
     return value
 
