@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.errors import BadRequest
+from server.storage.registry.requests import Tally
 
 # Share of tests of equal algorithms in which the interval may leave out zero, at whatever moment one looks.
 ALPHA = 0.05
@@ -18,28 +19,6 @@ METRICS = {"classifier": "accuracy", "regressor": "RMSE"}
 # Beyond it, the squares of squared errors could not be summed in float64.
 LARGEST_ERROR = 1e60
 TRUTHS = {"true": "1", "false": "0"}
-
-
-@dataclass(frozen=True)
-class Side:
-    """One algorithm in a test: requests, those that are compared, sum and sum of squares of their losses."""
-
-    requests: int = 0
-    feedback: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-
-    @property
-    def mean(self) -> float:
-        """The mean loss; there is one."""
-        return self.total / self.feedback
-
-    @property
-    def variance(self) -> float:
-        """The variance of the loss, as if one more request had lost twice the mean: a few equal losses prove little."""
-        count = self.feedback + 1
-        spread = self.squares - self.total * self.mean
-        return (max(spread, 0.0) + self.mean**2) / count
 
 
 @dataclass(frozen=True)
@@ -101,7 +80,7 @@ def normalised(value: Any) -> str:
     return str(int(text)) if text.lstrip("+-").isdecimal() else str(int(number) if number.is_integer() else number)
 
 
-def compared(model_type: str, first: Side, second: Side) -> Comparison:
+def compared(model_type: str, first: Tally, second: Tally) -> Comparison:
     """What the losses of both sides tell.
 
     The interval of the difference `score1 - score2` is an asymptotic confidence sequence: it holds at all moments at
@@ -116,10 +95,10 @@ def compared(model_type: str, first: Side, second: Side) -> Comparison:
     """
     metric = METRICS[model_type]
     is_accuracy = model_type == "classifier"
-    scores = [score_of(side, is_accuracy) for side in (first, second)]
+    scores = [score_of(model_type, side) for side in (first, second)]
     if scores[0] is None or scores[1] is None:
         return Comparison(metric, scores[0], scores[1])
-    lost = first.mean - second.mean
+    lost = _mean(first) - _mean(second)
     better = None if lost == 0 else int(lost > 0)
     if is_accuracy:
         sign, scale = -1.0, 1.0
@@ -135,21 +114,31 @@ def compared(model_type: str, first: Side, second: Side) -> Comparison:
     return Comparison(metric, scores[0], scores[1], scores[0] - scores[1], interval, better, winner)
 
 
-def score_of(side: Side, is_accuracy: bool) -> float | None:
-    """The accuracy, or the root mean squared error; None without feedback."""
+def score_of(model_type: str, side: Tally) -> float | None:
+    """The accuracy of a classifier, the root mean squared error of a regressor; None without feedback."""
     if not side.feedback:
         return None
-    return 1 - side.mean if is_accuracy else math.sqrt(side.mean)
+    return 1 - _mean(side) if model_type == "classifier" else math.sqrt(_mean(side))
 
 
-def half_width(first: Side, second: Side) -> float:
+def half_width(first: Tally, second: Tally) -> float:
     """Half of the interval of the difference of the mean losses."""
     t = first.feedback + second.feedback
     # That ρ² which makes the interval narrowest at TIGHTEST (the same paper, section 2.3).
     rho2 = (-2 * math.log(ALPHA) + math.log(-2 * math.log(ALPHA)) + 1) / TIGHTEST
-    variance = t * (first.variance / first.feedback + second.variance / second.feedback)
+    variance = t * (_variance(first) / first.feedback + _variance(second) / second.feedback)
     grown = t * rho2 + 1
     return math.sqrt(variance * 2 * grown / (t**2 * rho2) * math.log(math.sqrt(grown) / ALPHA))
+
+
+def _mean(side: Tally) -> float:
+    return side.total / side.feedback
+
+
+def _variance(side: Tally) -> float:
+    # As if one more request had lost twice the mean: a few equal losses prove little.
+    spread = side.squares - side.total * _mean(side)
+    return (max(spread, 0.0) + _mean(side) ** 2) / (side.feedback + 1)
 
 
 def _number(value: Any) -> float | None:

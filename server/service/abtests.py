@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from server.errors import BadRequest, NoSuchEntry
-from server.service.abtest import METRICS, Comparison, Side, compared
+from server.service.abtest import METRICS, Comparison, compared
 from server.service.choice import UNDER_TEST, USUAL
 from server.service.entries import Entries
 from server.service.registration import Registration
 from server.storage.registry import abtests, algorithms, requests
 from server.storage.registry.algorithms import Held
 from server.storage.registry.connection import Conflict, Connection, RegistryDatabase
+from server.storage.registry.requests import Tally
 from server.tables.writing import plain_json
 
 LOSER = "testing"
@@ -113,8 +113,8 @@ def _numbers(test: Mapping[str, Any]) -> tuple[int, int]:
     return test["parent_mlalgorithm1"], test["parent_mlalgorithm2"]
 
 
-def _sides(tallies: Mapping[int, requests.Tally], test: Mapping[str, Any]) -> tuple[Side, Side]:
-    first, second = (Side(**asdict(tallies.get(number, requests.Tally()))) for number in _numbers(test))
+def _sides(tallies: Mapping[int, Tally], test: Mapping[str, Any]) -> tuple[Tally, Tally]:
+    first, second = (tallies.get(number, Tally()) for number in _numbers(test))
     return first, second
 
 
@@ -145,7 +145,7 @@ def _checked(connection: Connection, first: int, second: int) -> tuple[Held, Hel
     return one, other
 
 
-def _check_feedback(sides: tuple[Side, Side], labels: list[str], least: int) -> None:
+def _check_feedback(sides: tuple[Tally, Tally], labels: list[str], least: int) -> None:
     for side, label in zip(sides, labels, strict=True):
         if side.feedback < least:
             raise BadRequest(
@@ -168,7 +168,7 @@ def _statuses_after(test: Mapping[str, Any], promoted: int | None) -> list[str]:
 
 
 def _verdict(
-    test: Mapping[str, Any], sides: tuple[Side, Side], told: Comparison, promoted: int | None
+    test: Mapping[str, Any], sides: tuple[Tally, Tally], told: Comparison, promoted: int | None
 ) -> dict[str, Any]:
     """The fields of a test beside those of its row; algorithms by their numbers."""
     numbers = _numbers(test)
@@ -187,7 +187,7 @@ def _verdict(
     }
 
 
-def _summary(told: Comparison, sides: tuple[Side, Side], labels: list[str], after: list[str], promoted: bool) -> str:
+def _summary(told: Comparison, sides: tuple[Tally, Tally], labels: list[str], after: list[str], promoted: bool) -> str:
     """All that the test told, for people."""
     scores = (told.score1, told.score2)
     parts = [

@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
 from typing import Any, TypeVar
 
-from server.service.abtest import METRICS, Side, compared, score_of
+from server.service.abtest import METRICS, compared, score_of
 from server.storage.registry import history
 from server.storage.registry.connection import RegistryDatabase
 from server.storage.registry.history import Asked
@@ -86,7 +87,7 @@ class History:
                 return []
             bounds = _parts(*span)
             tallies = [history.of_test(connection, test["id"], side, bounds) for side in sides]
-        sums = zip(*map(_running_sums, tallies), strict=True)
+        sums = zip(*map(accumulate, tallies), strict=True)
         return [moment for first, second in sums if (moment := _moment(test["model_type"], first, second)) is not None]
 
     def _costly(self, key: tuple[str, int], compute: Callable[[], Thing]) -> Thing:
@@ -104,13 +105,12 @@ class History:
 
 
 def _series(asked: Asked, tallies: Sequence[Tally]) -> Series:
-    is_accuracy = asked.model_type == "classifier"
     return Series(
         asked.label,
         METRICS[asked.model_type],
         [tally.requests for tally in tallies],
         [tally.feedback for tally in tallies],
-        [score_of(Side(**asdict(tally)), is_accuracy) for tally in tallies],
+        [score_of(asked.model_type, tally) for tally in tallies],
     )
 
 
@@ -121,20 +121,7 @@ def _parts(first: int, last: int) -> list[int]:
     return [first + count * part // parts for part in range(parts + 1)]
 
 
-def _running_sums(tallies: Iterable[Tally]) -> list[Side]:
-    found, total = [], Side()
-    for tally in tallies:
-        total = Side(
-            total.requests + tally.requests,
-            total.feedback + tally.feedback,
-            total.total + tally.total,
-            total.squares + tally.squares,
-        )
-        found.append(total)
-    return found
-
-
-def _moment(model_type: str, first: Side, second: Side) -> Moment | None:
+def _moment(model_type: str, first: Tally, second: Tally) -> Moment | None:
     """The moment after these sums; None before there is an interval."""
     told = compared(model_type, first, second)
     if told.interval is None or told.difference is None:

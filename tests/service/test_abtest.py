@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from server.errors import BadRequest
-from server.service.abtest import Side, compared, drawn_side, loss_of, normalised
+from server.service.abtest import compared, drawn_side, loss_of, normalised
+from server.storage.registry.requests import Tally
 
 pytestmark = pytest.mark.slow
 
@@ -62,12 +63,12 @@ def test_without_a_subject_both_sides_are_drawn_alike():
 
 
 def test_without_feedback_there_is_no_score():
-    told = compared("classifier", Side(5), Side(5, 4, 1.0, 1.0))
+    told = compared("classifier", Tally(5), Tally(5, 4, 1.0, 1.0))
     assert (told.score1, told.score2, told.interval, told.better) == (None, 0.75, None, None)
 
 
 def test_accuracy_is_the_share_of_right_answers():
-    told = compared("classifier", Side(100, 90, 9, 9), Side(100, 80, 40, 40))
+    told = compared("classifier", Tally(100, 90, 9, 9), Tally(100, 80, 40, 40))
     assert (told.score1, told.score2) == (0.9, 0.5)
     assert told.difference == pytest.approx(0.4)
     assert told.interval[0] < 0.4 < told.interval[1]
@@ -75,25 +76,25 @@ def test_accuracy_is_the_share_of_right_answers():
 
 
 def test_the_smaller_error_is_the_better():
-    told = compared("regressor", Side(100, 100, 900.0, 10_000.0), Side(100, 100, 100.0, 150.0))
+    told = compared("regressor", Tally(100, 100, 900.0, 10_000.0), Tally(100, 100, 100.0, 150.0))
     assert (told.metric, told.score1, told.score2, told.better, told.winner) == ("RMSE", 3.0, 1.0, 1, 1)
     assert told.interval[0] < 2 < told.interval[1]
 
 
 def test_equal_scores_have_no_better_side():
-    assert compared("classifier", Side(9, 9, 3, 3), Side(6, 6, 2, 2)).better is None
-    perfect = compared("regressor", Side(20, 20), Side(20, 20))
+    assert compared("classifier", Tally(9, 9, 3, 3), Tally(6, 6, 2, 2)).better is None
+    perfect = compared("regressor", Tally(20, 20), Tally(20, 20))
     assert (perfect.better, perfect.interval, perfect.winner) == (None, None, None)
 
 
 def test_a_few_answers_make_no_winner():
-    assert compared("classifier", Side(5, 5, 0, 0), Side(5, 5, 5, 5)).interval is None
-    assert compared("classifier", Side(10, 10, 4, 4), Side(10, 10, 6, 6)).winner is None
+    assert compared("classifier", Tally(5, 5, 0, 0), Tally(5, 5, 5, 5)).interval is None
+    assert compared("classifier", Tally(10, 10, 4, 4), Tally(10, 10, 6, 6)).winner is None
 
 
 def test_the_interval_narrows():
     widths = [
-        np.diff(compared("classifier", Side(n, n, n / 4, n / 4), Side(n, n, n / 2, n / 2)).interval)[0]
+        np.diff(compared("classifier", Tally(n, n, n / 4, n / 4), Tally(n, n, n / 2, n / 2)).interval)[0]
         for n in (40, 400, 4000, 40_000)
     ]
     assert widths == sorted(widths, reverse=True)
@@ -124,7 +125,7 @@ def has_winner(model_type: str, losses: np.ndarray, random: np.random.Generator)
         sums.append((np.cumsum(mine), np.cumsum(own), np.cumsum(own**2)))
     for look in range(LOOK - 1, REQUESTS, LOOK):
         sides = [
-            Side(int(count[look]), int(count[look]), float(total[look]), float(squares[look]))
+            Tally(int(count[look]), int(count[look]), float(total[look]), float(squares[look]))
             for count, total, squares in sums
         ]
         if compared(model_type, *sides).winner is not None:

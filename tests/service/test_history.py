@@ -3,7 +3,7 @@
 import pytest
 
 from server.service import history as module
-from server.service.abtest import Side, compared
+from server.service.abtest import compared
 from server.service.history import MOMENTS, History
 from server.storage.registry import abtests, requests
 from server.storage.registry.algorithms import Entry, ensure_algorithm, ensure_endpoint
@@ -51,10 +51,7 @@ def test_the_last_moment_of_a_test_is_how_it_stands(database, running):
     answer(database, 500, running["id"])
     with database.reading() as connection:
         found = requests.tallies(connection, running["id"])
-    sides = [
-        Side(found[side].requests, found[side].feedback, found[side].total, found[side].squares) for side in (1, 2)
-    ]
-    now = compared("classifier", *sides)
+    now = compared("classifier", found[1], found[2])
     moments = History(database).moments(running)
     assert 50 < len(moments) <= MOMENTS
     assert moments[-1].compared == 400

@@ -50,6 +50,14 @@ class Tally:
     total: float = 0.0
     squares: float = 0.0
 
+    def __add__(self, later: "Tally") -> "Tally":
+        return Tally(
+            self.requests + later.requests,
+            self.feedback + later.feedback,
+            self.total + later.total,
+            self.squares + later.squares,
+        )
+
 
 _INSERT = Prepared(
     sa.insert(MLRequest).returning(MLRequest.id),
