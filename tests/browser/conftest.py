@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from tests.conftest import titanic_endpoint
 from tests.live.conftest import LiveServer, make_live, serving  # noqa: F401 - a fixture
@@ -168,8 +168,22 @@ def visit(chromium: Browser) -> Iterator[Any]:
 
     yield open_
     for window, _ in opened:
+        for page in window.pages:
+            # What still loads then is of no interest; a route that fails at it would fail the next test.
+            page.unroute_all(behavior="ignoreErrors")
         window.close()
     assert [found for _, watch in opened for found in watch.found] == []
+
+
+def guard_strictly(page: Page) -> None:
+    """Give all that the page loads from now on a strict content security policy."""
+
+    def strict(route: Route) -> None:
+        response = route.fetch()
+        policy = "default-src 'self'; img-src 'self' data:"
+        route.fulfill(response=response, headers={**response.headers, "content-security-policy": policy})
+
+    page.route("**/*", strict)
 
 
 def tab(page: Page, name: str) -> None:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import requests
 
-from tests.browser.conftest import ENDPOINTS, HOSTILE, IMAGE, answer, tab
+from tests.browser.conftest import ENDPOINTS, HOSTILE, IMAGE, answer, guard_strictly, tab
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.live
@@ -198,13 +198,7 @@ def test_without_scripts_everything_is_on_the_page_and_the_form_asks(server, vis
 
 def test_a_strict_content_security_policy_stops_nothing(server, visit):
     page = visit(f"{server.url}/empty")
-
-    def strict(route):
-        response = route.fetch()
-        policy = "default-src 'self'; img-src 'self' data:"
-        route.fulfill(response=response, headers={**response.headers, "content-security-policy": policy})
-
-    page.route("**/*", strict)
+    guard_strictly(page)
     page.goto(f"{server.url}/titanic")
     answer(page)
     for name in TABS:

@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from tests.browser.conftest import HOSTILE, IMAGE
+from tests.browser.conftest import HOSTILE, IMAGE, guard_strictly
 from tests.live.conftest import serving
 from tests.registering import API, algorithm, flower, iris, registry, write_models
 
@@ -185,13 +185,7 @@ def test_without_scripts_all_can_be_read_and_nothing_offers_what_it_cannot_do(li
 
 def test_a_strict_content_security_policy_stops_nothing(live, visit):
     page = visit(live.url)
-    strict = "default-src 'self'; img-src 'self' data:"
-
-    def answered(route):
-        response = route.fetch()
-        route.fulfill(response=response, headers={**response.headers, "content-security-policy": strict})
-
-    page.route("**/*", answered)
+    guard_strictly(page)
     for name in ("free", "hostile"):
         page.goto(page_of(live, name))
         page.click("#start")

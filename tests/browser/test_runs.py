@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import requests
 
-from tests.browser.conftest import answer, text_model
+from tests.browser.conftest import answer, guard_strictly, text_model
 from tests.conftest import ROOT, titanic_endpoint
 from tests.live.conftest import serving
 from tests.tiny import tiny_model
@@ -214,13 +214,7 @@ def test_runs_can_be_read_in_the_dark_without_scripts_and_under_a_strict_policy(
     assert plain.is_visible(".columns")
     assert not plain.is_visible("#cancel-dialog")
     page = visit(own.url, color_scheme="dark")
-
-    def strict(route):
-        response = route.fetch()
-        policy = "default-src 'self'; img-src 'self' data:"
-        route.fulfill(response=response, headers={**response.headers, "content-security-policy": policy})
-
-    page.route("**/*", strict)
+    guard_strictly(page)
     for address in (path, "/runs"):
         page.goto(own.url + address)
         page.wait_for_load_state("networkidle")
