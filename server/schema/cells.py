@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+import pandas as pd
+
 from server.schema.columns import Column, Schema
 from server.schema.conversion import BOOLEAN_TEXT, EXACT, Kind
 
@@ -12,8 +14,8 @@ from server.schema.conversion import BOOLEAN_TEXT, EXACT, Kind
 Cell = float | str | None
 # Text that pandas reads as a number; of other digits than ASCII's it reads none.
 NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
-# What pandas does not always round as Python does: exponents, and more digits than a float holds.
-MOST_DIGITS = 15
+# Decimal digits that a float always holds; pandas does not always round more of them as Python does.
+DIGITS = 15
 
 
 class Unusual(Exception):
@@ -23,21 +25,31 @@ class Unusual(Exception):
 def _number(cell: object) -> float | None:
     if isinstance(cell, str):
         if NUMBER.fullmatch(cell):
-            return _finite(float(cell), cell)
+            return _finite(_parsed(cell.strip()))
         if not cell.strip():
             return None
     elif type(cell) is float or (type(cell) is int and -EXACT <= cell <= EXACT):
-        return _finite(float(cell), "")
+        return _finite(float(cell))
     elif cell is None:
         return None
     raise Unusual
 
 
-def _finite(value: float, text: str) -> float:
-    # pandas reads "-0" as the integer, which has no sign.
-    if not isfinite(value) or (value == 0 and "-" in text):
+def _parsed(text: str) -> float:
+    if text.startswith("-") and float(text) == 0:
+        # pandas reads "-0" as the integer, which has no sign.
         raise Unusual
-    if text and ("e" in text or "E" in text or len(text.strip()) > MOST_DIGITS):
+    has_exponent = "e" in text or "E" in text
+    if not has_exponent and len(text) <= DIGITS:
+        return float(text)
+    if not has_exponent and "." not in text:
+        # Whether pandas reads it as an integer depends on the column's other cells.
+        raise Unusual
+    return float(pd.to_numeric(text))
+
+
+def _finite(value: float) -> float:
+    if not isfinite(value):
         raise Unusual
     return value
 

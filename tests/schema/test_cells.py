@@ -48,6 +48,9 @@ def test_a_cell_is_read_as_a_table_reads_it(kind, cell):
     ("kind", "cell", "expected"),
     [
         (Kind.NUMBER, "7.25", 7.25),
+        (Kind.NUMBER, "0.30000000000000004", 0.30000000000000004),
+        # Python reads 3e30; pandas has always read its neighbour.
+        (Kind.NUMBER, "+3E30", 3.0000000000000003e30),
         (Kind.INTEGER, 3, 3.0),
         (Kind.NUMBER, "", None),
         (Kind.BOOLEAN, "TRUE", 1.0),
