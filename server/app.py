@@ -66,8 +66,7 @@ class Application:
         # What is there now lives as long as the process: the collector must not touch, and so copy, shared pages.
         gc.collect()
         gc.freeze()
-        if isinstance(self.runner, (ProcessRunner, ClusterRunner)):
-            self.runner.fork_launcher()
+        self.runner.fork_launcher()
 
     def start(self) -> None:
         """Begin the trainings that nobody needs to ask for; once in each process."""

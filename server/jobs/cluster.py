@@ -43,7 +43,7 @@ class ClusterRunner:
         self._client: Client | None = None
 
     def fork_launcher(self) -> None:
-        """See ProcessRunner."""
+        """See Runner."""
         self._here.fork_launcher()
 
     def keep(self, make: Callable[..., Keepable], *arguments: Any) -> Any:

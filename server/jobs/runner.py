@@ -44,12 +44,18 @@ class Runner(Protocol):
             TrainingFailed: the function failed in another way, or its process died.
         """
 
+    def fork_launcher(self) -> None:
+        """Fork what starts the jobs' processes, if it needs any, from this process, which must not have threads yet."""
+
     def keep(self, make: Callable[..., Keepable], *arguments: Any) -> Any:
         """The object that `make` makes of the arguments, or something that calls its methods elsewhere."""
 
 
 class InlineRunner:
     """Runs the function here and now: for tests and commands."""
+
+    def fork_launcher(self) -> None:
+        """See Runner."""
 
     def run(self, function: Callable[..., Any], *arguments: Any, wanted: Callable[[], bool] = always) -> Any:
         """See Runner."""
@@ -80,7 +86,7 @@ class ProcessRunner:
         self._process: subprocess.Popen[bytes] | None = None
 
     def fork_launcher(self) -> None:
-        """Fork the launcher from this process, which must not have threads yet."""
+        """See Runner."""
         address, read_end = self._new_address()
         if os.fork() == 0:
             assert self._lifeline is not None
