@@ -13,6 +13,7 @@ from server.storage.registry.algorithms import (
     ensure_algorithm,
     ensure_endpoint,
     known_runs,
+    label_of,
     set_run,
     versions,
 )
@@ -33,7 +34,7 @@ class Declared:
     @property
     def label(self) -> str:
         """What people call it."""
-        return f"{self.algorithm.name} {self.algorithm.version}"
+        return label_of(self.algorithm.name, self.algorithm.version)
 
     def entry(self, version: str | None = None) -> Entry:
         """What the registry tells of it, or of a later version."""

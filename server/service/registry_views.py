@@ -5,6 +5,7 @@ from typing import Any
 
 from server.service.history import Days, Moment
 from server.service.registry import Registry
+from server.storage.registry.algorithms import label_of
 from server.storage.registry.listing import Page
 from server.storage.registry.standing import Standing, standings
 
@@ -66,13 +67,8 @@ def view(registry: Registry, number: int) -> EndpointView:
         moments=registry.history.moments(running[0]) if running else [],
         ended=ended,
         ended_count=ended_count or 0,
-        labels={one["id"]: label_of(one) for one in algorithms},
+        labels={one["id"]: label_of(one["name"], one["version"]) for one in algorithms},
     )
-
-
-def label_of(algorithm: dict[str, Any]) -> str:
-    """What people call an algorithm."""
-    return f"{algorithm['name']} {algorithm['version']}"
 
 
 def _algorithms(registry: Registry, endpoint: int) -> tuple[list[dict[str, Any]], int]:

@@ -8,7 +8,7 @@ from flask import Response, render_template, request
 from server.config import SETTABLE
 from server.errors import NotReady
 from server.service.registry import Registry
-from server.service.registry_views import EndpointView, label_of, overview
+from server.service.registry_views import EndpointView, overview
 from server.web.charts import interval_chart, requests_chart, score_charts
 from server.web.responses import html_response
 
@@ -38,7 +38,6 @@ def endpoint_page(registry: Registry, view: EndpointView) -> Response:
         interval=interval_chart(view.moments, view.test["metric"]) if view.test else None,
         tested=[one for one in view.algorithms if one["current_status"] in ("production", "testing")],
         settable=SETTABLE,
-        label_of=label_of,
         of_endpoint=urlencode({"parent_endpoint": view.endpoint["id"]}),
         now=datetime.now(UTC),
         facts={"api": _url(registry)},

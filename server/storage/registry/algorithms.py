@@ -31,6 +31,11 @@ class Version:
     run: str | None
 
 
+def label_of(name: str, version: str) -> str:
+    """What people call an algorithm."""
+    return f"{name} {version}"
+
+
 @dataclass(frozen=True)
 class Held:
     """An algorithm that nobody else can change; its endpoint by number, its active status."""
@@ -58,7 +63,7 @@ class Candidate:
     @property
     def label(self) -> str:
         """What people call it."""
-        return f"{self.name} {self.version}"
+        return label_of(self.name, self.version)
 
 
 _CANDIDATES = (
@@ -210,7 +215,7 @@ def locked(connection: sa.Connection, numbers: Collection[int]) -> dict[int, Hel
         .where(MLAlgorithm.id.in_(numbers))
     )
     return {
-        row.id: Held(row.id, f"{row.name} {row.version}", row.parent_endpoint, row.model_type, row.status)
+        row.id: Held(row.id, label_of(row.name, row.version), row.parent_endpoint, row.model_type, row.status)
         for row in found.all()
     }
 

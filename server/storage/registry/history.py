@@ -10,6 +10,7 @@ from itertools import accumulate, pairwise
 
 import sqlalchemy as sa
 
+from server.storage.registry.algorithms import label_of
 from server.storage.registry.prepared import Prepared
 from server.storage.registry.requests import Tally
 from server.storage.registry.tables import MLAlgorithm, MLRequest
@@ -61,7 +62,7 @@ def asked_since(connection: sa.Connection, endpoint: int, number: int) -> list[A
         .where(MLAlgorithm.parent_endpoint == endpoint, answered)
         .order_by(MLAlgorithm.id)
     )
-    return [Asked(row.id, f"{row.name} {row.version}", row.model_type) for row in found]
+    return [Asked(row.id, label_of(row.name, row.version), row.model_type) for row in found]
 
 
 def of_algorithm(connection: sa.Connection, algorithm: int, bounds: Sequence[int]) -> list[Tally]:

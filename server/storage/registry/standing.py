@@ -5,6 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from server.storage.registry.algorithms import label_of
 from server.storage.registry.tables import ABTest, Endpoint, MLAlgorithm, MLAlgorithmStatus
 
 
@@ -33,7 +34,7 @@ def standings(connection: sa.Connection, most: int) -> list[Standing]:
     )
     production: dict[int, list[str]] = {}
     for endpoint, name, version in connection.execute(serving):
-        production.setdefault(endpoint, []).append(f"{name} {version}")
+        production.setdefault(endpoint, []).append(label_of(name, version))
     found = connection.execute(
         sa.select(Endpoint.id, Endpoint.name, Endpoint.owner, Endpoint.created_at, ABTest.title)
         .outerjoin(ABTest, sa.and_(ABTest.parent_endpoint == Endpoint.id, ABTest.ended_at.is_(None)))
