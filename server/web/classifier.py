@@ -1,22 +1,19 @@
 """ClassifierHandler's eight routes, with the answers that its seed documents."""
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, request
 from flask_restful import Resource
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from server.config import Limits
-from server.errors import BadRequest, NoSuchRun, NotReady, RunConflict, ServerError, TooLarge, did_you_mean
+from server.errors import BadRequest, NoSuchRun, RunConflict, ServerError, did_you_mean
 from server.service.classifier import DocumentClassifier
 from server.service.classifier_fields import check_known, text_field
 from server.service.runs import run_info
 from server.web.request_data import read_request
-from server.web.responses import PROBLEM, json_response
+from server.web.responses import PROBLEM, errors_told_by, json_response
 
-logger = logging.getLogger(__name__)
 NO_DOCUMENTS: Mapping[str, Any] = {
     "number_documents_treated": 0,
     "number_documents_non_treated": 0,
@@ -44,25 +41,11 @@ def in_its_envelope(response: Response) -> Response:
     return made
 
 
-def in_envelope(method: Callable[..., Response]) -> Callable[..., Response]:
-    """Errors of the method as envelopes."""
-
-    def answer(*arguments: Any, **named: Any) -> Response:
-        try:
-            return method(*arguments, **named)
-        except RequestEntityTooLarge:
-            return enveloped(413, TooLarge.title, error="the body is larger than server.limits.body_mb")
-        except ServerError as error:
-            several = "; ".join(problem.detail for problem in error.problems[:MOST_PROBLEMS])
-            detail = several if len(error.problems) > 1 else error.detail
-            response = enveloped(error.status, error.title, error=detail)
-            if isinstance(error, NotReady):
-                logger.warning("%s: %s", error.title, error.detail)
-                if error.retry_after is not None:
-                    response.headers["Retry-After"] = str(error.retry_after)
-            return response
-
-    return answer
+@errors_told_by
+def in_envelope(error: ServerError) -> Response:
+    """An error in the seed's envelope."""
+    several = "; ".join(problem.detail for problem in error.problems[:MOST_PROBLEMS])
+    return enveloped(error.status, error.title, error=several if len(error.problems) > 1 else error.detail)
 
 
 class ClassifierResource(Resource):

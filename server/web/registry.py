@@ -1,15 +1,13 @@
 """RegistryHandler: predictions, feedback, statuses, A/B tests, and the lists of what there is."""
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, request
 from flask_restful import Api, Resource
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from server.config import LISTS
-from server.errors import BadRequest, NoSuchEntry, NotReady, ServerError
+from server.errors import BadRequest, NoSuchEntry, ServerError
 from server.service.choice import Asked
 from server.service.exports import FORMATS, exported
 from server.service.registry import Registry
@@ -29,9 +27,7 @@ from server.web.registry_query import (
     read_page,
     text_of,
 )
-from server.web.responses import chosen_format, json_response, page_or_json, varying
-
-logger = logging.getLogger(__name__)
+from server.web.responses import chosen_format, errors_told_by, json_response, page_or_json, varying
 
 
 class RegistryResource(Resource):
@@ -153,21 +149,10 @@ class StopTest(RegistryResource):
         )
 
 
-def in_envelope(method: Callable[..., Response]) -> Callable[..., Response]:
-    """Errors of the method as the seed tells them: a status and a message."""
-
-    def answer(*arguments: Any, **named: Any) -> Response:
-        try:
-            return method(*arguments, **named)
-        except RequestEntityTooLarge:
-            return _error(413, "the body is larger than server.limits.body_mb")
-        except ServerError as error:
-            response = _error(error.status, error.detail)
-            if isinstance(error, NotReady):
-                logger.warning("%s: %s", error.title, error.detail)
-            return response
-
-    return answer
+@errors_told_by
+def in_envelope(error: ServerError) -> Response:
+    """An error as the seed tells it: a status and a message."""
+    return json_response({"status": "Error", "message": error.detail}, error.status)
 
 
 class Predict(RegistryResource):
@@ -208,10 +193,6 @@ def register_registry(api: Api, registry: Registry) -> None:
         add(ENTRY_RESOURCES.get(name, Entry), f"/{name}/<number>", f"{name}:entry", list_name=name)
     add(StopTest, "/stop_ab_test/<number>", "stop")
     add(Predict, "/<endpoint_name>/predict", "predict")
-
-
-def _error(status: int, message: str) -> Response:
-    return json_response({"status": "Error", "message": message}, status)
 
 
 def _creator(given: Mapping[str, Any]) -> str | None:

@@ -1,7 +1,7 @@
 """Answers → responses: JSON, tables in the format asked for, and problem+json (RFC 9457)."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,11 +10,12 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from server.config import Limits
-from server.errors import InvalidParameter, NotReady, ServerError, did_you_mean
+from server.errors import InvalidParameter, NotReady, ServerError, TooLarge, did_you_mean
 from server.service.prediction import Prediction
 from server.tables.writing import CONTENT_TYPES, records, to_json, write_table
 
 logger = logging.getLogger(__name__)
+Method = Callable[..., Response]
 PROBLEM = "application/problem+json"
 PREDICTION_FORMATS = ("json", "csv", "xlsx", "parquet", "jsonl")
 TABLE_FORMATS = (*PREDICTION_FORMATS, "h5")
@@ -120,14 +121,38 @@ def error_response(error: Exception, limits: Limits) -> Response:
     return problem(500, "Internal server error", "the server failed to answer; its log says why", [])
 
 
+def errors_told_by(tell: Callable[[ServerError], Response]) -> Callable[[Method], Method]:
+    """A decorator of methods whose errors are told in another shape than a problem document's."""
+
+    def decorate(method: Method) -> Method:
+        def answer(*arguments: Any, **named: Any) -> Response:
+            try:
+                return method(*arguments, **named)
+            except RequestEntityTooLarge:
+                return tell(TooLarge("the body is larger than server.limits.body_mb"))
+            except ServerError as error:
+                response = tell(error)
+                if isinstance(error, NotReady):
+                    logger.warning("%s: %s", error.title, error.detail)
+                response.headers.update(_retry(error))
+                return response
+
+        return answer
+
+    return decorate
+
+
+def _retry(error: ServerError) -> dict[str, str]:
+    if isinstance(error, NotReady) and error.retry_after is not None:
+        return {"Retry-After": str(error.retry_after)}
+    return {}
+
+
 def _known(error: ServerError) -> Response:
     if error.status >= 500:
         logger.warning("%s: %s", error.title, error.detail)
-    headers = {}
-    if isinstance(error, NotReady) and error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
     errors = [{"pointer": part.pointer, "detail": part.detail} for part in error.problems]
-    return problem(error.status, error.title, error.detail, errors, headers)
+    return problem(error.status, error.title, error.detail, errors, _retry(error))
 
 
 def _http(error: HTTPException) -> Response:
