@@ -31,6 +31,12 @@ class Moment(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def _index_where(condition: str, name: str, *columns: str, unique: bool = False) -> sa.Index:
+    """An index of the rows for which the condition holds."""
+    where = sa.text(condition)
+    return sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
 class Table(DeclarativeBase):
     """A table of the registry; each row has a number and the moment in which it was made."""
 
@@ -73,15 +79,7 @@ class MLAlgorithmStatus(Table):
     """A status that an algorithm has or had; the database lets one of them be active."""
 
     __tablename__ = "mlalgorithmstatus"
-    __table_args__ = (
-        sa.Index(
-            "uq_mlalgorithmstatus_active",
-            "parent_mlalgorithm",
-            unique=True,
-            sqlite_where=sa.text("active"),
-            postgresql_where=sa.text("active"),
-        ),
-    )
+    __table_args__ = (_index_where("active", "uq_mlalgorithmstatus_active", "parent_mlalgorithm", unique=True),)
 
     status: Mapped[str]
     active: Mapped[bool]
@@ -96,15 +94,7 @@ class ABTest(Table):
     """
 
     __tablename__ = "abtest"
-    __table_args__ = (
-        sa.Index(
-            "uq_abtest_running",
-            "parent_endpoint",
-            unique=True,
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
-        ),
-    )
+    __table_args__ = (_index_where("ended_at IS NULL", "uq_abtest_running", "parent_endpoint", unique=True),)
 
     title: Mapped[str]
     model_type: Mapped[str]
@@ -131,15 +121,9 @@ class MLRequest(Table):
     __table_args__ = (
         # Holds all that a history reads.
         sa.Index("ix_mlrequest_of_algorithms", "parent_mlalgorithm", "id", "loss"),
-        sa.Index(
-            # Holds all that a verdict reads, and the way to it.
-            "ix_mlrequest_of_tests",
-            "parent_abtest",
-            "parent_mlalgorithm",
-            "id",
-            "loss",
-            sqlite_where=sa.text("parent_abtest IS NOT NULL"),
-            postgresql_where=sa.text("parent_abtest IS NOT NULL"),
+        # Holds all that a verdict reads, and the way to it.
+        _index_where(
+            "parent_abtest IS NOT NULL", "ix_mlrequest_of_tests", "parent_abtest", "parent_mlalgorithm", "id", "loss"
         ),
         sa.Index(None, "created_at"),
         # A number must never be given twice, though old requests go.
