@@ -14,6 +14,7 @@ from server.service.endpoint import Endpoint
 from server.service.experiment_book import ExperimentBook
 from server.service.last_used import LastUsed
 from server.service.prediction import instance_answer
+from server.service.run_book import kept_models
 from server.service.serving import Brought, ModelCache, ServedModel
 from server.service.stores import open_model_of_run
 from server.storage.model_store import ModelStore
@@ -147,7 +148,7 @@ class EndpointVersions:
     def __init__(self, config: Config, book: ExperimentBook) -> None:
         self._config = config
         self._book = book
-        self._folder = Path(config.server.models_dir) / ".runs" / "models"
+        self._folder = kept_models(config)
         self._kept: LastUsed[ServedModel] = LastUsed(MOST)
 
     def served(self, endpoint: str, run: str) -> ServedModel:

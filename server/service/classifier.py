@@ -18,7 +18,7 @@ from server.service import document_model
 from server.service.classifier_fields import Process, check_known, text_field
 from server.service.classifier_training import ClassifierTask, Part, train_classifier
 from server.service.experiment_book import CALL, ExperimentBook
-from server.service.run_book import ENDPOINT, active_runs, shared_folder
+from server.service.run_book import ENDPOINT, active_runs, kept_models, shared_folder
 from server.service.run_models import RunModels
 from server.service.stores import open_store
 from server.tracking import Run, Status
@@ -42,7 +42,7 @@ class DocumentClassifier:
         self._active = active_runs(config)
         self._store = open_store(config, name)
         self._weights = document_model.weights(self.entry.kwargs.model)
-        self._models = RunModels(book, Path(config.server.models_dir) / ".runs" / "models")
+        self._models = RunModels(book, kept_models(config))
 
     def process(self, given: Mapping[str, Any]) -> Run:
         """Begin to read the documents of a folder and to learn their labels; the run of the training.

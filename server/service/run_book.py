@@ -28,7 +28,16 @@ PAUSE = 30.0
 
 def active_runs(config: Config) -> ActiveRuns:
     """The lock files of the runs of all servers that share this models_dir."""
-    return ActiveRuns(Path(config.server.models_dir) / ".runs")
+    return ActiveRuns(_own_folder(config))
+
+
+def kept_models(config: Config) -> Path:
+    """Where models of runs lie whose store is elsewhere."""
+    return _own_folder(config) / "models"
+
+
+def _own_folder(config: Config) -> Path:
+    return Path(config.server.models_dir) / ".runs"
 
 
 def shared_folder(config: Config) -> str | None:
@@ -44,10 +53,10 @@ class RunBook:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        models = Path(config.server.models_dir)
+        artifacts = Path(config.server.models_dir) / "mlruns"
         self._next_tick = 0.0
         self._active = active_runs(config)
-        self._store = MlflowStore(config.server.tracking_uri, models / "mlruns", models / ".runs" / "store")
+        self._store = MlflowStore(config.server.tracking_uri, artifacts, _own_folder(config) / "store")
 
     def tick(self) -> bool:
         """End the runs that nobody works on any more; whether there are others."""
