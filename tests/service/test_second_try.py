@@ -25,6 +25,11 @@ pytestmark = pytest.mark.slow
 NAME = PAYLOAD["experiment_name"]
 
 
+def die(*_):
+    """What a signal does to a process, as far as it can be seen from within."""
+    raise KeyboardInterrupt
+
+
 class Try:
     """A run that somebody waits for, and whose training may be tried more than once."""
 
@@ -60,9 +65,6 @@ def test_a_run_that_was_published_is_answered_and_not_trained_again(tried):
 def test_a_run_whose_process_died_right_after_its_publication_is_finished(tried, monkeypatch):
     task = tried.begin()
 
-    def die(*_):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as dying:
         dying.setattr(RunBook, "end", die)
         with pytest.raises(KeyboardInterrupt):
@@ -78,9 +80,6 @@ def test_a_run_whose_process_died_right_after_its_publication_is_finished(tried,
 
 def test_a_run_that_was_recorded_but_not_published_is_trained_again(tried, monkeypatch):
     task = tried.begin()
-
-    def die(*_):
-        raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
         dying.setattr(type(tried.store), "publish", die)
@@ -126,9 +125,6 @@ def test_documents_that_were_read_before_their_machine_was_lost_are_read_again(m
         """Runs a job again whose first process was lost between reading and learning."""
 
         def run(self, function, *arguments, wanted=always):
-            def die(*_):
-                raise KeyboardInterrupt
-
             def be_lost(*_):
                 before.extend(run.status for run in book.experiment_runs("custom", NAME, 2))
                 losing.setattr(RunBook, "end", die)

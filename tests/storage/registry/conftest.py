@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from server.storage.registry import abtests
 from server.storage.registry.algorithms import Entry, ensure_algorithm, ensure_endpoint
 from server.storage.registry.connection import RegistryDatabase
 
@@ -41,3 +42,21 @@ def add_algorithm(database) -> Callable[..., int]:
             return ensure_algorithm(connection, endpoint, Entry(name, version, **given), status)
 
     return add
+
+
+@pytest.fixture
+def begin_test(database) -> Callable[[int, int], int]:
+    """Begin a test of two algorithms of the endpoint; its number."""
+
+    def begin(first: int, second: int) -> int:
+        with database.writing() as connection:
+            return abtests.add(
+                connection,
+                {
+                    "title": "t", "model_type": "classifier", "created_by": None, "min_feedback": 1,
+                    "parent_endpoint": 1, "parent_mlalgorithm1": first, "parent_mlalgorithm2": second,
+                    "status_before1": "production", "status_before2": "testing",
+                },
+            )  # fmt: skip
+
+    return begin

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from server.storage.registry import abtests, history, requests
+from server.storage.registry import history, requests
 from server.storage.registry.history import Asked
 from server.storage.registry.requests import Logged, Tally
 from server.storage.registry.tables import MLRequest
@@ -31,18 +31,9 @@ def log(database):
 
 
 @pytest.fixture
-def running(database, add_algorithm):
+def running(add_algorithm, begin_test):
     """A running test of the algorithms 1 and 2."""
-    first, second = add_algorithm("forest", "production"), add_algorithm("line")
-    with database.writing() as connection:
-        return abtests.add(
-            connection,
-            {
-                "title": "t", "model_type": "classifier", "created_by": None, "min_feedback": 1,
-                "parent_endpoint": 1, "parent_mlalgorithm1": first, "parent_mlalgorithm2": second,
-                "status_before1": "production", "status_before2": "testing",
-            },
-        )  # fmt: skip
+    return begin_test(add_algorithm("forest", "production"), add_algorithm("line"))
 
 
 def test_days_are_ranges_of_numbers(database, add_algorithm, log):

@@ -12,24 +12,6 @@ from server.storage.registry.requests import Answered, Logged, Tally
 
 
 @pytest.fixture
-def begin_test(database):
-    """Begin a test of two algorithms; its number."""
-
-    def begin(first: int, second: int) -> int:
-        with database.writing() as connection:
-            return abtests.add(
-                connection,
-                {
-                    "title": "t", "model_type": "classifier", "created_by": None, "min_feedback": 1,
-                    "parent_endpoint": 1, "parent_mlalgorithm1": first, "parent_mlalgorithm2": second,
-                    "status_before1": "production", "status_before2": "testing",
-                },
-            )  # fmt: skip
-
-    return begin
-
-
-@pytest.fixture
 def log(database):
     def log(algorithm: int, test: int | None = None, loss: float | None = None) -> int:
         with database.writing() as connection:
