@@ -1,6 +1,7 @@
 """scikit-learn's estimators behind the interface."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -57,7 +58,7 @@ class TabularEstimator(Estimator):
     def estimator(self) -> Any:
         return self.model[-1] if isinstance(self.model, Pipeline) else self.model
 
-    @property
+    @cached_property
     def kind(self) -> ModelKind:
         return kind_of_model(self.estimator)
 

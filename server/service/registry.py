@@ -61,17 +61,18 @@ class Registry:
         self.registration.ensure(endpoint)
         with self.database.direct() as connection:
             found = algorithms.candidates(connection, endpoint, asked.wanted)
-        if not found:
-            raise self._nobody(endpoint, asked)
-        one = chosen(asked, endpoint, found, lambda candidate: self.registration.problem(endpoint, candidate))
-        # Before somebody's code can change it.
-        logged_input, secrets = _kept(self._redacted(input_data)), self._secrets(input_data)
-        answer, full_response, failed = self._computed(endpoint, one, input_data)
-        if failed and secrets:
-            full_response = plain_json(_failure(_without(secrets, answer["message"])))
-        test = one.abtest if one.status == UNDER_TEST else None
-        label = None if failed else plain_json(answer["label"])
-        with self.database.direct() as connection:
+            # An algorithm may take its time; nothing is held meanwhile.
+            connection.commit()
+            if not found:
+                raise self._nobody(endpoint, asked)
+            one = chosen(asked, endpoint, found, lambda candidate: self.registration.problem(endpoint, candidate))
+            # Before somebody's code can change it.
+            logged_input, secrets = _kept(self._redacted(input_data)), self._secrets(input_data)
+            answer, full_response, failed = self._computed(endpoint, one, input_data)
+            if failed and secrets:
+                full_response = plain_json(_failure(_without(secrets, answer["message"])))
+            test = one.abtest if one.status == UNDER_TEST else None
+            label = None if failed else plain_json(answer["label"])
             number = requests.log(connection, requests.Logged(one.id, test, logged_input, full_response, label))
         return answer | {"request_id": number}, failed
 

@@ -109,6 +109,8 @@ def read_instance_object(request: Request, limits: Limits) -> tuple[dict[str, An
         BadRequest: no JSON object, or an unknown name in the query.
         UnsupportedFormat: a body that is not JSON.
     """
+    if _is_plain(request):
+        return _object(request.get_data(cache=False)), {}
     known = ("status", "version", "subject")
     check_names(request.args, known, "option")
     data = read_request(request, limits, named_options=known)
@@ -118,13 +120,29 @@ def read_instance_object(request: Request, limits: Limits) -> tuple[dict[str, An
         raise BadRequest("the body is empty; send one instance as a JSON object")
     if format_of(data.uploads[0]) != "json":
         raise UnsupportedFormat("the body is not JSON; send one instance as a JSON object")
+    return _object(data.uploads[0].content), {name: data.option(name) for name in known}
+
+
+def _is_plain(request: Request) -> bool:
+    """Whether the request is a JSON body and nothing else."""
+    return (
+        not request.environ.get("QUERY_STRING")
+        and bool(request.content_length)
+        and request.mimetype == "application/json"
+        and "Content-Encoding" not in request.headers
+    )
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    if not content.strip():
+        raise BadRequest("the body is empty; send one instance as a JSON object")
     try:
-        instance = orjson.loads(data.uploads[0].content.removeprefix(b"\xef\xbb\xbf"))
+        instance = orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from error
     if not isinstance(instance, dict):
         raise BadRequest(f"the body is a JSON {type(instance).__name__}; send one instance as a JSON object")
-    return instance, {name: data.option(name) for name in known}
+    return instance
 
 
 def number_of(name: str, value: Any) -> int:

@@ -75,13 +75,13 @@ class RowPath:
         Raises:
             Unusual: as `predict`, or a row has several predictions.
         """
-        cells = self._reader.read([row])[0]
-        found = self.answer(cells)
+        encoded = self.encode(self._reader.read([row])[0])
+        found = self._answer(encoded)
         if found.ndim != 1 or (self._knows_proba and self._labels is None):
             raise Unusual
         if self._labels is None or not self._knows_proba:
             return found.tolist()[0], None
-        return found.tolist()[0], dict(zip(self._labels, self.probabilities(cells).tolist(), strict=True))
+        return found.tolist()[0], dict(zip(self._labels, self._probabilities(encoded).tolist(), strict=True))
 
     def answer(self, cells: Sequence[Cell]) -> np.ndarray:
         """The answer for one row's cells, in the order of the schema's features: shape (1,) or (1, n_outputs).
@@ -89,8 +89,11 @@ class RowPath:
         Raises:
             Unusual: the pipeline must answer, or refuse.
         """
+        return self._answer(self.encode(cells))
+
+    def _answer(self, row: np.ndarray) -> np.ndarray:
         try:
-            made = np.asarray(self.kernel.predict(self.encode(cells)))
+            made = np.asarray(self.kernel.predict(row))
         except (ValueError, TypeError):
             # The pipeline says it in its own words.
             raise Unusual from None
@@ -104,8 +107,11 @@ class RowPath:
         """
         if not self.has_proba:
             raise Unusual
+        return self._probabilities(self.encode(cells))
+
+    def _probabilities(self, row: np.ndarray) -> np.ndarray:
         try:
-            return self.kernel.predict_proba(self.encode(cells))[0]
+            return self.kernel.predict_proba(row)[0]
         except (ValueError, TypeError):
             raise Unusual from None
 

@@ -81,8 +81,9 @@ class RegistryDatabase:
             try:
                 connection = engine.raw_connection()
                 try:
-                    yield Driven(engine.dialect, connection)
-                    connection.commit()
+                    driven = Driven(engine.dialect, connection)
+                    yield driven
+                    driven.commit()
                 finally:
                     connection.close()
             except refusal as error:

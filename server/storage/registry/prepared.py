@@ -18,6 +18,10 @@ class Driven:
     dialect: sa.Dialect
     connection: Any
 
+    def commit(self) -> None:
+        """End the transaction, if there is one."""
+        self.connection.commit()
+
 
 class Prepared:
     """A statement with named parameters; what it answers are the driver's own values.
