@@ -17,12 +17,17 @@ import requests
 from server.service.experiment_book import ExperimentBook
 from tests.conftest import ROOT, titanic_endpoint, write_config
 
+APP = "wsgi:app"
+
 
 class LiveServer:
-    """gunicorn as a process group of its own; `kill` is kill -9 of all of it."""
+    """gunicorn as a process group of its own; `kill` is kill -9 of all of it.
 
-    def __init__(self, config: Path, log: Path, workers: int = 2) -> None:
-        self.config, self.log, self.workers = config, log, workers
+    Another `app` than wsgi.py's is a module beside the configuration.
+    """
+
+    def __init__(self, config: Path, log: Path, workers: int = 2, app: str = APP) -> None:
+        self.config, self.log, self.workers, self.app = config, log, workers, app
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -36,9 +41,11 @@ class LiveServer:
             "RESTIMATOR_BIND": f"127.0.0.1:{self.port}",
             "WEB_CONCURRENCY": str(self.workers),
         }
+        if self.app != APP:
+            environment["PYTHONPATH"] = str(self.config.parent)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "wsgi:app"],
+                [sys.executable, "-m", "gunicorn", self.app],
                 cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._groups.append(self.process.pid)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.conftest import write_config
 from tests.live.conftest import LiveServer
 from tests.registering import API, diabetes, flower, iris, registry, write_models
 
@@ -156,3 +157,38 @@ def test_two_workers_that_start_at_once_add_nothing_twice(make_registered):
     assert [row["id"] for row in found[0]] == [1, 2, 3, 4]
     live.restart()
     assert Client(live)("GET", "mlalgorithms") == found[0]
+
+
+OWN = """
+from wsgi import app
+
+class Longest:
+    def compute_prediction(self, input_data):
+        return {"label": max(input_data, key=input_data.get), "cells": len(input_data)}
+
+app.registry.add_algorithm(
+    endpoint_name="longest", algorithm_object=Longest(), algorithm_name="longest", algorithm_type="classifier",
+    algorithm_status="production", algorithm_version="0.1", owner="anna",
+)
+"""
+
+
+def test_an_object_of_ones_own_answers_in_every_worker_and_is_registered_once(tmp_path):
+    write_models(tmp_path)
+    config = write_config(tmp_path, {"url": {"api": registry()}})
+    (tmp_path / "own.py").write_text(OWN)
+    live = LiveServer(config, tmp_path / "server.log", app="own:app")
+    try:
+        for _ in range(2):
+            live.start()
+            # A connection each, so that both workers are asked.
+            answers = [
+                requests.post(f"{live.url}{API}/longest/predict", json=flower(), timeout=60).json() for _ in range(20)
+            ]
+            assert {(one["label"], one["cells"]) for one in answers} == {("sepal length (cm)", 4)}
+            assert len({one["request_id"] for one in answers}) == 20
+            found = Client(live)("GET", "mlalgorithms?parent_endpoint=longest")
+            assert [(one["name"], one["version"], one["owner"]) for one in found] == [("longest", "0.1", "anna")]
+            live.stop()
+    finally:
+        live.end()
