@@ -10,12 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.fine_tuned import what_is_missing
+from benchmarks.growth_measures import GROWTH_MEASURES
 from benchmarks.measures import MEASURES, PINNED
 from benchmarks.processes import ALL_CORES, CLIENT_CORE
 from benchmarks.registry_measures import REGISTRY_MEASURES
 from benchmarks.text_measures import TEXT_MEASURES
 
-ALL = (*MEASURES, *REGISTRY_MEASURES, *TEXT_MEASURES)
+ALL = (*MEASURES, *GROWTH_MEASURES, *REGISTRY_MEASURES, *TEXT_MEASURES)
 
 # figure → (aim, gate, whether more is better, the gate holds now)
 GOALS: dict[str, tuple[float | None, float, bool, bool]] = {
@@ -76,7 +77,7 @@ def _versions(texts: bool) -> str:
 
 def run(measure: Callable[[Path, int], dict[str, float]], rounds: int) -> dict[str, float]:
     """The figures of one measure, in a folder of its own."""
-    os.sched_setaffinity(0, {CLIENT_CORE} if measure in (*PINNED, *REGISTRY_MEASURES) else ALL_CORES)
+    os.sched_setaffinity(0, {CLIENT_CORE} if measure in (*PINNED, *GROWTH_MEASURES, *REGISTRY_MEASURES) else ALL_CORES)
     with TemporaryDirectory(ignore_cleanup_errors=True) as name:
         return measure(Path(name), rounds)
 

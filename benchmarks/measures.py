@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -24,7 +25,14 @@ def _serving(folder: Path, kinds: list[str], data: Path | None = None, core: int
     return gunicorn("wsgi:app", {"RESTIMATOR_CONFIG": str(config)}, ready="/readyz", core=core)
 
 
-def _cpu_per_request(server: Server, paths: list[str]) -> float:
+def empty_resource() -> AbstractContextManager[Server]:
+    """The ceiling: a gunicorn like the server's own whose resource computes nothing."""
+    arguments = ("--worker-class", "gthread", "--threads", "8", "--limit-request-line", "0")
+    return gunicorn("benchmarks.empty_resource:app", {}, *arguments, "--config", "python:benchmarks.empty_resource")
+
+
+def cpu_per_request(server: Server, paths: list[str]) -> float:
+    """CPU seconds of the server for a GET of one of the paths."""
     before = server.cpu()
     for path in paths:
         server.ask("GET", path)
@@ -37,14 +45,13 @@ def one_row(folder: Path, rounds: int) -> Figures:
     rows = passengers(SINGLE, seed=2)[FEATURES].ffill().bfill().to_dict("records")
     queries = [urlencode(row) for row in rows]
     shares: dict[str, list[float]] = {kind: [] for kind in kinds}
-    arguments = ("--worker-class", "gthread", "--threads", "8", "--config", "python:benchmarks.empty_resource")
-    with _serving(folder, kinds) as ours, gunicorn("benchmarks.empty_resource:app", {}, *arguments) as empty:
+    with _serving(folder, kinds) as ours, empty_resource() as empty:
         ours.rest()
         for _ in range(rounds + 1):
             for kind in kinds:
                 # Side by side: on a shared machine what a request costs changes within seconds.
-                before = _cpu_per_request(empty, ["/?" + query for query in queries])
-                share = before / _cpu_per_request(ours, [f"/{kind}?{query}" for query in queries])
+                before = cpu_per_request(empty, ["/?" + query for query in queries])
+                share = before / cpu_per_request(ours, [f"/{kind}?{query}" for query in queries])
                 shares[kind].append(share)
     return {f"one row, {kind}": statistics.median(values[1:]) for kind, values in shares.items()}
 
