@@ -49,13 +49,13 @@ def drawn_side(test: int, subject: str | None) -> int:
 def loss_of(model_type: str, label: Any, feedback: Any, failed: bool) -> float | None:
     """What a test compares: 0 for a right label and 1 for a wrong one, or the squared error of a number.
 
-    A classifier that failed was not right. None where a regressor answered no number.
+    A classifier that failed, or answered null, was not right. None where a regressor answered no number.
 
     Raises:
         BadRequest: the feedback for a regressor is no number that could be compared.
     """
     if model_type == "classifier":
-        return float(failed or normalised(label) != normalised(feedback))
+        return float(failed or label is None or normalised(label) != normalised(feedback))
     truth = _number(feedback)
     if truth is None:
         raise BadRequest(f"the feedback for a regressor must be a finite number, such as 1.5, not {feedback!r}")
@@ -68,16 +68,21 @@ def loss_of(model_type: str, label: Any, feedback: Any, failed: bool) -> float |
 
 
 def normalised(value: Any) -> str:
-    """A label as text in which 1, 1.0, "1" and true are the same, and so are the elements of lists."""
+    """A label as text in which 1, 1.0, "1" and true are the same, and so are the values within lists and objects."""
     if isinstance(value, list):
         return f"[{', '.join(map(normalised, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name!r}: {normalised(value[name])}' for name in sorted(value))}}}"
     text = str(value).strip()
     text = TRUTHS.get(text.lower(), text)
     number = _number(text)
     if number is None:
         return text
-    # Integers beyond 2^53 have no float of their own.
-    return str(int(text)) if text.lstrip("+-").isdecimal() else str(int(number) if number.is_integer() else number)
+    if text.lstrip("+-").isdecimal():
+        # Integers beyond 2^53 have no float of their own, and Python reads none of more than 4,300 digits.
+        digits = text.lstrip("+-0") or "0"
+        return f"-{digits}" if number < 0 else digits
+    return str(int(number) if number.is_integer() else number)
 
 
 def compared(model_type: str, first: Tally, second: Tally) -> Comparison:
@@ -99,6 +104,9 @@ def compared(model_type: str, first: Tally, second: Tally) -> Comparison:
     if scores[0] is None or scores[1] is None:
         return Comparison(metric, scores[0], scores[1])
     lost = _mean(first) - _mean(second)
+    # Sums of the same losses in another order differ in their last digits.
+    if math.isclose(_mean(first), _mean(second), rel_tol=1e-9):
+        lost = 0.0
     better = None if lost == 0 else int(lost > 0)
     if is_accuracy:
         sign, scale = -1.0, 1.0
@@ -106,12 +114,13 @@ def compared(model_type: str, first: Tally, second: Tally) -> Comparison:
         sign, scale = 1.0, scores[0] + scores[1]
     interval = None
     if min(first.feedback, second.feedback) >= FEWEST and scale > 0:
-        half = half_width(first, second)
+        half = half_width(model_type, first, second)
         interval = ((sign * lost - half) / scale, (sign * lost + half) / scale)
         if is_accuracy:
             interval = max(interval[0], -1.0), min(interval[1], 1.0)
     winner = better if interval is not None and not interval[0] <= 0 <= interval[1] else None
-    return Comparison(metric, scores[0], scores[1], scores[0] - scores[1], interval, better, winner)
+    difference = scores[0] - scores[1] if lost else 0.0
+    return Comparison(metric, scores[0], scores[1], difference, interval, better, winner)
 
 
 def score_of(model_type: str, side: Tally) -> float | None:
@@ -121,12 +130,12 @@ def score_of(model_type: str, side: Tally) -> float | None:
     return 1 - _mean(side) if model_type == "classifier" else math.sqrt(_mean(side))
 
 
-def half_width(first: Tally, second: Tally) -> float:
+def half_width(model_type: str, first: Tally, second: Tally) -> float:
     """Half of the interval of the difference of the mean losses."""
     t = first.feedback + second.feedback
     # That ρ² which makes the interval narrowest at TIGHTEST (the same paper, section 2.3).
     rho2 = (-2 * math.log(ALPHA) + math.log(-2 * math.log(ALPHA)) + 1) / TIGHTEST
-    variance = t * (_variance(first) / first.feedback + _variance(second) / second.feedback)
+    variance = t * sum(_variance(model_type, side) / side.feedback for side in (first, second))
     grown = t * rho2 + 1
     return math.sqrt(variance * 2 * grown / (t**2 * rho2) * math.log(math.sqrt(grown) / ALPHA))
 
@@ -135,8 +144,12 @@ def _mean(side: Tally) -> float:
     return side.total / side.feedback
 
 
-def _variance(side: Tally) -> float:
-    # As if one more request had lost twice the mean: a few equal losses prove little.
+def _variance(model_type: str, side: Tally) -> float:
+    # A few equal losses prove little. So a classifier counts as right once more and wrong once more, and a regressor
+    # as if one more request had lost twice the mean.
+    if model_type == "classifier":
+        wrong = (side.total + 1) / (side.feedback + 2)
+        return wrong * (1 - wrong)
     spread = side.squares - side.total * _mean(side)
     return (max(spread, 0.0) + _mean(side) ** 2) / (side.feedback + 1)
 
