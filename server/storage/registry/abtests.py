@@ -26,7 +26,7 @@ def add(connection: sa.Connection, values: Mapping[str, Any]) -> int:
 
 def locked(connection: sa.Connection, number: int) -> Row | None:
     """The test, which nobody else can end until the end of the transaction; None if there is none."""
-    found = connection.execute(sa.select(ABTest.__table__).where(ABTest.id == number).with_for_update())
+    found = connection.execute(sa.select(ABTest.__table__).where(ABTest.id == number).with_for_update(key_share=True))
     row = found.mappings().first()
     return None if row is None else dict(row)
 

@@ -197,7 +197,10 @@ def locked(connection: sa.Connection, numbers: Collection[int]) -> dict[int, Hel
     They are locked in the order of their numbers, so that nobody waits for one who waits for them.
     """
     connection.execute(
-        sa.select(MLAlgorithm.id).where(MLAlgorithm.id.in_(numbers)).order_by(MLAlgorithm.id).with_for_update()
+        sa.select(MLAlgorithm.id)
+        .where(MLAlgorithm.id.in_(numbers))
+        .order_by(MLAlgorithm.id)
+        .with_for_update(key_share=True)
     ).all()
     found = connection.execute(
         sa.select(

@@ -85,7 +85,7 @@ def answered(connection: sa.Connection, number: int) -> Answered | None:
         sa.select(MLAlgorithm.model_type, MLRequest.response)
         .join(MLAlgorithm, MLAlgorithm.id == MLRequest.parent_mlalgorithm)
         .where(MLRequest.id == number)
-        .with_for_update(of=MLRequest)
+        .with_for_update(of=MLRequest, key_share=True)
     ).first()
     return None if found is None else Answered(found.model_type, found.response)
 
