@@ -53,7 +53,7 @@ class Registration:
         self._endpoints: dict[str, str] = {}
         self._registering = threading.Lock()
         # What this process has found or made in the database: a fork begins anew.
-        self._done: tuple[int, int] = (0, 0)
+        self._done = (0, 0, 0)
         self._runs: set[tuple[str, str, str]] = set()
 
     def declare_endpoint(self, name: str, owner: str) -> None:
@@ -100,7 +100,7 @@ class Registration:
 
     def ensure(self, endpoint: str | None = None) -> None:
         """Let the registry hold all that is declared, and the trainings of the endpoint's models, or of all."""
-        if self._done != (os.getpid(), len(self._declared)):
+        if self._done != self._state():
             with self._registering:
                 self._register_all()
         for declared in self.all():
@@ -110,14 +110,20 @@ class Registration:
                     self._register_run(declared, run)
 
     def _register_all(self) -> None:
-        count = len(self._declared)
-        if self._done == (os.getpid(), count):
+        state = self._state()
+        if self._done == state:
             return
+        count = state[-1]
+        self._runs.clear()
         with self._database.alone("registration"), self._database.writing() as connection:
             numbers = {name: ensure_endpoint(connection, name, owner) for name, owner in self._endpoints.items()}
             for declared in self.all()[:count]:
                 ensure_algorithm(connection, numbers[declared.endpoint], declared.entry(), declared.algorithm.status)
-        self._done = os.getpid(), count
+        self._done = state
+
+    def _state(self) -> tuple[int, int, int]:
+        """What has to be registered anew when it changes: a process, a database, what is declared."""
+        return os.getpid(), self._database.opening(), len(self._declared)
 
     def _register_run(self, declared: Declared, run: str) -> None:
         """Let the registry hold this training, and those before it that nobody has looked for."""

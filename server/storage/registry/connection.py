@@ -1,6 +1,7 @@
 """The registry's database, opened by each process for itself when it is first asked."""
 
 import hashlib
+import logging
 import os
 import sqlite3
 import threading
@@ -23,6 +24,9 @@ from server.storage.database import CONNECT, reason_of
 from server.storage.files import Lock
 from server.storage.registry.prepared import Driven
 
+logger = logging.getLogger(__name__)
+# The device and the number of a file.
+Place = tuple[int, int]
 # For those who hold a connection without knowing what it is made of.
 Connection = sa.Connection
 Conflict = IntegrityError
@@ -46,7 +50,8 @@ class RegistryDatabase:
         self._file = database_file(url)
         self._opening = threading.Lock()
         # Belongs to the process of this id: connections do not survive a fork.
-        self._opened: tuple[int, sa.Engine] | None = None
+        self._opened: tuple[int, Place | None, sa.Engine] | None = None
+        self._openings = 0
         self._refused: tuple[float, RegistryUnavailable] | None = None
 
     @contextmanager
@@ -75,7 +80,8 @@ class RegistryDatabase:
 
         In PostgreSQL they are one, committed at the end of the block.
         """
-        with self._told():
+        # What else fails within the block is not the database's.
+        with self._told((SQLAlchemyError,)):
             engine = self._engine()
             refusal = engine.dialect.dbapi.Error if engine.dialect.dbapi else OSError
             try:
@@ -95,19 +101,28 @@ class RegistryDatabase:
         with self._told(), self._alone(self._engine(), purpose, wait) as mine:
             yield mine
 
+    def opening(self) -> int:
+        """The number of this opening of the database in this process; another one may hold nothing yet."""
+        self._engine()
+        return self._openings
+
     def close(self) -> None:
         """Let go of all connections."""
         if self._opened is not None and self._opened[0] == os.getpid():
-            self._opened[1].dispose()
+            self._opened[2].dispose()
         self._opened = None
 
     def _engine(self) -> sa.Engine:
-        opened = self._opened
-        if opened is not None and opened[0] == os.getpid():
-            return opened[1]
+        engine = self._open_engine()
+        if engine is not None:
+            return engine
         with self._opening:
+            engine = self._open_engine()
+            if engine is not None:
+                return engine
             if self._opened is not None and self._opened[0] == os.getpid():
-                return self._opened[1]
+                logger.error("%s was moved, deleted or replaced while it was in use; it is opened anew", self._file)
+            self.close()
             if self._refused is not None and time.monotonic() < self._refused[0]:
                 raise self._refused[1]
             try:
@@ -116,8 +131,26 @@ class RegistryDatabase:
             except RegistryUnavailable as error:
                 self._refused = time.monotonic() + PAUSE, error
                 raise
-            self._opened, self._refused = (os.getpid(), engine), None
+            self._opened, self._refused = (os.getpid(), self._place(), engine), None
+            self._openings += 1
             return engine
+
+    def _open_engine(self) -> sa.Engine | None:
+        """The engine of this process, unless its file was moved or deleted: what is written there is lost."""
+        opened = self._opened
+        if opened is None or opened[0] != os.getpid():
+            return None
+        return opened[2] if opened[1] == self._place() else None
+
+    def _place(self) -> Place | None:
+        """Which file it is; None where it is none, or is not there."""
+        if self._file is None:
+            return None
+        try:
+            status = os.stat(self._file)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def _open(self) -> sa.Engine:
         engine = self._made()
@@ -170,13 +203,13 @@ class RegistryDatabase:
                     connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self, kinds: tuple[type[Exception], ...] = (SQLAlchemyError, OSError)) -> Iterator[None]:
         """What the database refuses within, told in one sentence and without the password."""
         try:
             yield
         except IntegrityError:
             raise
-        except (SQLAlchemyError, OSError) as error:
+        except kinds as error:
             reason = reason_of(error, self._url)
             if "disk is full" in reason or "No space left" in reason:
                 raise StorageFull(f"the registry's database has no room left: {reason}; nothing was changed") from None

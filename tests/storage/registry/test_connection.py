@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from server.errors import RegistryUnavailable, ServerError
+from server.storage.registry.algorithms import candidates, ensure_endpoint
 from server.storage.registry.connection import REVISIONS, RegistryDatabase
 from server.storage.registry.listing import LISTINGS, count_of
 from server.storage.registry.tables import Table
@@ -82,6 +83,30 @@ def test_a_file_that_is_no_database_is_told(tmp_path):
         RegistryDatabase(f"sqlite:///{tmp_path}/registry.db").reading(),
     ):
         pass
+
+
+@pytest.mark.parametrize("moved", ["deleted", "replaced"])
+def test_a_file_that_is_moved_while_it_is_in_use_is_opened_anew(tmp_path, caplog, moved):
+    database = RegistryDatabase(f"sqlite:///{tmp_path}/registry.db")
+    with database.writing() as connection:
+        ensure_endpoint(connection, "iris", "me")
+    before = database.opening()
+    for path in tmp_path.glob("registry.db*"):
+        path.rename(path.with_name(f"moved-{path.name}"))
+    if moved == "replaced":
+        (tmp_path / "registry.db").touch()
+    with database.direct() as driven:
+        assert candidates(driven, "iris", "production") == []
+    with database.reading() as connection:
+        assert count_of(connection, "endpoints", {}) == 0
+    assert database.opening() == before + 1
+    assert caplog.text.count("was moved, deleted or replaced") == 1
+    database.close()
+
+
+def test_what_fails_beside_the_database_is_not_told_of_it(database):
+    with pytest.raises(IsADirectoryError), database.direct():
+        raise IsADirectoryError("model.pkl")
 
 
 def test_a_fork_opens_connections_of_its_own(database):
