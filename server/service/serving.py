@@ -182,10 +182,16 @@ class ModelCache:
             self._pretrained.fetch_soon()
 
     def _signature(self) -> Signature | None:
-        signature = self._store.signature()
+        try:
+            signature = self._store.signature()
+        except OSError as error:
+            raise self._unreadable(error) from error
         if signature is not None or self._pretrained is None or not self._wanted():
             return signature
         return (*(self._pretrained.signature() or self._refused()), PRETRAINED)
+
+    def _unreadable(self, error: OSError) -> ModelUnreadable:
+        return ModelUnreadable(f"the model file {self._store.path} cannot be read: {error.strerror or error}")
 
     def _refused(self) -> Signature:
         """Raise the reason why the pretrained weights cannot be had; if they came this moment, their signature."""
@@ -206,6 +212,8 @@ class ModelCache:
                 model = self._read(signature)
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                raise self._unreadable(error) from error
             except ModelUnreadable as error:
                 if self._signature() != signature:
                     continue
