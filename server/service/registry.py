@@ -1,6 +1,7 @@
 """The registry: which algorithm answers, what it answered, and what came back."""
 
 import logging
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from server.service.endpoint import Endpoint
 from server.service.entries import Entries
 from server.service.experiment_book import ExperimentBook
 from server.service.history import History
+from server.service.redaction import REDACTED, Redaction
 from server.service.registration import GONE, Declared, Registration
 from server.service.retention import Retention
 from server.storage.registry import abtests, algorithms, requests
@@ -30,7 +32,6 @@ from server.storage.registry.connection import RegistryDatabase
 from server.tables.writing import plain_json
 
 logger = logging.getLogger(__name__)
-REDACTED = "[redacted]"
 
 
 class Registry:
@@ -40,7 +41,7 @@ class Registry:
         assert config.registry is not None
         self.name, self.entry = config.registry
         self.config = config
-        self._redact = frozenset(config.server.requests.redact)
+        self._redaction = Redaction(config.server.requests.redact)
         self.database = RegistryDatabase(config.server.database)
         self.registration = Registration(self.database)
         self.entries = Entries(self.database, self.registration)
@@ -67,10 +68,12 @@ class Registry:
                 raise self._nobody(endpoint, asked)
             one = chosen(asked, endpoint, found, lambda candidate: self.registration.problem(endpoint, candidate))
             # Before somebody's code can change it.
-            logged_input, secrets = _kept(self._redacted(input_data)), self._secrets(input_data)
-            answer, full_response, failed = self._computed(endpoint, one, input_data)
-            if failed and secrets:
-                full_response = plain_json(_failure(_without(secrets, answer["message"])))
+            hides = self._redaction.concerns(input_data)
+            logged_input = _kept(self._redaction.without(input_data) if hides else input_data)
+            answer, full_response, failed = self._computed(endpoint, one, input_data, hides)
+            if hides:
+                # A sentence may quote what must not be kept, in whatever spelling.
+                full_response = plain_json(_failure(REDACTED) if failed else self._redaction.without(answer))
             test = one.abtest if one.status == UNDER_TEST else None
             label = None if failed else plain_json(answer["label"])
             number = requests.log(connection, requests.Logged(one.id, test, logged_input, full_response, label))
@@ -193,7 +196,9 @@ class Registry:
                     model = FileModel(given.model_path, given.type, limits, self.config.server.row_path)
                 self.registration.declare(Declared(name, section.owner, given, model))
 
-    def _computed(self, endpoint: str, one: Candidate, input_data: dict[str, Any]) -> tuple[dict[str, Any], str, bool]:
+    def _computed(
+        self, endpoint: str, one: Candidate, input_data: dict[str, Any], hides: bool
+    ) -> tuple[dict[str, Any], str, bool]:
         """The answer, or a sentence that says why there is none; the same as JSON; and whether it is the latter."""
         declared = self.registration.of(endpoint, one.name, one.version)
         try:
@@ -203,19 +208,11 @@ class Registry:
             return answer, plain_json(answer), False
         except ServerError as error:
             failure = _failure(error.detail)
-        except Exception as error:  # noqa: BLE001 - somebody's code: the client gets a sentence, the log the rest
-            logger.exception("%s of %s failed", one.label, endpoint)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's code, which must not end the server
+            where = "".join(traceback.format_tb(error.__traceback__) if hides else traceback.format_exception(error))
+            logger.error("%s of %s failed: %s\n%s", one.label, endpoint, type(error).__name__, where)
             failure = _failure(f"{one.label} failed: {type(error).__name__}: {error}")
         return failure, plain_json(failure), True
-
-    def _secrets(self, input_data: dict[str, Any]) -> list[str]:
-        """What must not be kept, as a sentence about it may quote it; the longest first."""
-        return sorted((str(input_data[name]) for name in self._redact & input_data.keys()), key=len, reverse=True)
-
-    def _redacted(self, input_data: dict[str, Any]) -> dict[str, Any]:
-        if self._redact.isdisjoint(input_data):
-            return input_data
-        return {name: REDACTED if name in self._redact else value for name, value in input_data.items()}
 
 
 def _defects(declared: Iterable[Declared]) -> list[str]:
@@ -234,12 +231,6 @@ def _kept(value: Any) -> str:
         return plain_json(value)
     except TypeError as error:
         raise BadRequest(f"this cannot be kept: {error}") from error
-
-
-def _without(secrets: Iterable[str], text: str) -> str:
-    for secret in filter(None, secrets):
-        text = text.replace(secret, REDACTED)
-    return text
 
 
 def _failure(message: str) -> dict[str, Any]:

@@ -69,9 +69,42 @@ def test_columns_to_redact_are_not_kept(make_registry):
 def test_an_error_that_quotes_a_redacted_cell_is_kept_without_it(make_registry):
     client = make_registry(requests={"redact": ["petal width (cm)"]})
     told = failure(client.post(PREDICT, json=flower() | {"petal width (cm)": "DE89 3704"}), 400, "DE89 3704")
-    kept = client.get(f"{API}/mlrequests/{told['request_id']}").text
-    assert "DE89 3704" not in kept
-    assert "[redacted]" in kept
+    kept = client.get(f"{API}/mlrequests/{told['request_id']}").json["full_response"]
+    assert (kept["status"], kept["message"]) == ("Error", "[redacted]")
+
+
+class Telling:
+    """Tells all that it is told."""
+
+    def compute_prediction(self, input_data):
+        if "iban" not in input_data["person"]:
+            raise ValueError(f"nobody is {input_data['person']}")
+        return {"label": 1, "seen": [input_data]}
+
+
+def test_what_an_object_repeats_of_a_redacted_column_is_neither_kept_nor_logged(make_registry, caplog):
+    own = {"endpoint_name": "own", "algorithm_object": Telling(), "algorithm_name": "own"}
+    kinds = {"algorithm_type": "classifier", "algorithm_status": "production"}
+    client = make_registry({}, [own | kinds], requests={"redact": ["iban", "name"]})
+    answer = client.post(f"{API}/own/predict", json={"person": {"iban": 'it\'s "DE89"\n'}, "x": 1}).json
+    assert answer["seen"] == [{"person": {"iban": 'it\'s "DE89"\n'}, "x": 1}]
+    failed = client.post(f"{API}/own/predict", json={"person": {"name": "An\tna"}}).json
+    assert "An" in failed["message"]
+    first, second = requests_of(client)
+    assert first["input_data"] == {"person": {"iban": "[redacted]"}, "x": 1}
+    assert first["full_response"]["seen"] == [first["input_data"]]
+    assert second["full_response"]["message"] == "[redacted]"
+    assert "Traceback" not in caplog.text
+    assert "ValueError" in caplog.text
+    for text in ("DE89", "An\tna", "An\\tna"):
+        assert text not in caplog.text + client.get(f"{API}/mlrequests").text
+
+
+def test_a_version_with_a_plus_may_be_typed_as_it_is_written(make_registry):
+    client = make_registry({"iris": [algorithm("logistic", "classifier", version="1.0+2", status="production")]})
+    for spelled in ("1.0+2", "1.0%2B2"):
+        assert client.post(f"{PREDICT}?version={spelled}", json=flower()).status_code == 200
+    failure(client.post(f"{PREDICT}?version=1.0+3", json=flower()), 400, "known: 1.0+2")
 
 
 def test_status_and_version_choose(registered):

@@ -26,7 +26,7 @@ class Answering:
 
     def compute_prediction(self, input_data):
         input_data["seen"] = True
-        if isinstance(self.answer, Exception):
+        if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
 
@@ -59,6 +59,7 @@ def test_an_object_answers_with_all_that_it_tells(make_registry):
         ([1], "it answered a list"),
         (None, "it answered a NoneType"),
         (ValueError("bad age"), "own 0.0.1 failed: ValueError: bad age"),
+        (SystemExit(3), "own 0.0.1 failed: SystemExit: 3"),
         ({"label": 10**30}, "own 0.0.1 failed: TypeError"),
     ],
 )
@@ -107,10 +108,12 @@ def test_without_a_registry_nothing_can_be_added(client):
 
 def test_an_algorithm_that_cannot_be_loaded_leaves_the_rest_working(make_registry, tmp_path, caplog):
     (tmp_path / "broken.pkl").write_bytes(b"no pickle")
+    (tmp_path / "folder.pkl").mkdir()
     client = make_registry(
         {
             "iris": [
                 algorithm("broken", "classifier", status="production"),
+                algorithm("folder", "classifier", status="production"),
                 algorithm("missing", "classifier", status="production"),
                 algorithm("linear", "classifier", status="production"),
                 algorithm("logistic", "classifier", status="production"),
@@ -120,9 +123,10 @@ def test_an_algorithm_that_cannot_be_loaded_leaves_the_rest_working(make_registr
     assert client.post(f"{API}/iris/predict", json=flower()).json["label"] == "setosa"
     problems = [row["problem"] for row in client.get(f"{API}/mlalgorithms").json]
     assert "broken.pkl" in problems[0]
-    assert "missing.pkl does not exist" in problems[1]
-    assert "is a regressor, and not a classifier" in problems[2]
-    assert problems[3] is None
+    assert "folder.pkl cannot be read: Is a directory" in problems[1]
+    assert "missing.pkl does not exist" in problems[2]
+    assert "is a regressor, and not a classifier" in problems[3]
+    assert problems[4] is None
     ready = client.get("/readyz")
     assert ready.status_code == 503
     for words in ("iris: missing 1.0 cannot be used", "missing.pkl does not exist"):
