@@ -28,6 +28,8 @@ def checked_name(name: str) -> str:
     """
     if not name.strip() or len(name) > LONGEST_NAME or re.search(r"[/?#\x00-\x1f]", name) or name in (".", ".."):
         raise ValueError(f"{name!r} cannot be one part of a URL; choose a name such as iris")
+    if name.isdecimal():
+        raise ValueError(f"{name!r} would be taken for the number of an endpoint; choose a name such as iris")
     if name in OWN_NAMES:
         raise ValueError(f"/{name} is a list of the registry itself; choose another name")
     return name

@@ -99,7 +99,9 @@ class Limits(Section):
 class RequestsSection(Section):
     """How the registry keeps the requests that it logs."""
 
-    keep_days: float | None = Field(default=None, gt=0, description="Days after which requests go; none: never.")
+    keep_days: float | None = Field(
+        default=None, gt=0, le=36_500, description="Days after which requests go; none: never."
+    )
     redact: Columns = Field(default=(), description="Columns of which requests are logged without their values.")
 
 

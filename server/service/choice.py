@@ -49,7 +49,9 @@ def chosen(asked: Asked, endpoint: str, found: Sequence[Candidate], problem: Pro
     """
     if asked.wanted == UNDER_TEST:
         return _drawn(asked, found, problem)
-    fitting = [one for one in found if asked.version in (None, one.version)]
+    # A query spells a space with a plus, and later versions have one.
+    spellings = () if asked.version is None else (asked.version, asked.version.replace(" ", "+"))
+    fitting = [one for one in found if not spellings or one.version in spellings]
     if not fitting:
         known = ", ".join(dict.fromkeys(one.version for one in found))
         raise BadRequest(

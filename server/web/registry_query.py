@@ -91,9 +91,13 @@ def read_fields(request: Request, limits: Limits, known: Collection[str], requir
     data = read_request(request, limits)
     if data.options:
         check_names(data.options, known, "field")
+    sent = data.given()
+    for name, values in data.fields.items():
+        if len(values) > 1 or sent[name] is not values:
+            raise BadRequest(f"the field {name!r} is given more than once; which one is meant?")
     given = {
         name: value[0] if isinstance(value, list) and name in data.fields and len(value) == 1 else value
-        for name, value in data.given().items()
+        for name, value in sent.items()
     }
     check_names(given, known, "field")
     missing = [name for name in required if name not in given]
@@ -120,7 +124,7 @@ def read_instance_object(request: Request, limits: Limits) -> tuple[dict[str, An
         raise BadRequest("the body is empty; send one instance as a JSON object")
     if format_of(data.uploads[0]) != "json":
         raise UnsupportedFormat("the body is not JSON; send one instance as a JSON object")
-    return _object(data.uploads[0].content), {name: data.option(name) for name in known}
+    return _object(data.uploads[0].content), {name: data.option(name) or None for name in known}
 
 
 def _is_plain(request: Request) -> bool:

@@ -36,6 +36,14 @@ def test_feedback_may_come_as_a_form(answered):
     assert client.put(f"{API}/mlrequests/{number}", data={"feedback": "setosa"}).json["feedback"] == "setosa"
 
 
+@pytest.mark.parametrize("sent", [{"data": {"feedback": ["a", "b"]}}, {"json": {"feedback": "b"}}])
+def test_feedback_that_is_given_twice_is_refused(answered, sent):
+    client, number = answered
+    query = {} if "data" in sent else {"feedback": "a"}
+    answer = client.put(f"{API}/mlrequests/{number}", query_string=query, **sent)
+    assert_problem(answer, 400, "'feedback' is given more than once")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
