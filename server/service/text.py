@@ -81,4 +81,4 @@ def _is_text(value: Any) -> bool:
 
 def _last(known: Mapping[str, float] | None) -> float | None:
     """The probability of the last class, rounded, if there are any."""
-    return None if known is None else float(np.round(list(known.values())[-1], DECIMALS))
+    return None if known is None else float(np.float64(list(known.values())[-1]).round(DECIMALS))

@@ -1,6 +1,5 @@
 """Vectorizers as functions of one text: its terms, looked up, counted and weighed as scikit-learn does."""
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -23,8 +22,11 @@ def counted(vectorizer: Any) -> Callable[[str], Terms]:
     width, is_binary, dtype = len(vectorizer.vocabulary_), vectorizer.binary, vectorizer.dtype
 
     def step(text: str) -> Terms:
-        counts = Counter(map(place_of, analyze(text)))
-        counts.pop(None, None)
+        counts: dict[int, int] = {}
+        for term in analyze(text):
+            column = place_of(term)
+            if column is not None:
+                counts[column] = counts.get(column, 0) + 1
         columns = np.fromiter(counts, np.intp, len(counts))
         order = columns.argsort()
         # Counted in C's integers, and then made what the vectorizer tells.
