@@ -14,11 +14,17 @@ class NaiveBayes(Kernel):
     computes = True
 
     def predict(self, row: Encoded) -> np.ndarray:
-        return self.estimator.classes_.take(self.likelihoods(row).argmax(axis=1))
+        return self._likeliest(self.likelihoods(row))
 
     def predict_proba(self, row: Encoded) -> np.ndarray:
+        return _normalised(self.likelihoods(row))
+
+    def both(self, row: Encoded) -> tuple[np.ndarray, np.ndarray]:
         likelihoods = self.likelihoods(row)
-        return np.exp(likelihoods - log_sum(likelihoods))
+        return self._likeliest(likelihoods), _normalised(likelihoods)
+
+    def _likeliest(self, likelihoods: np.ndarray) -> np.ndarray:
+        return self.estimator.classes_.take(likelihoods.argmax(axis=1))
 
     def likelihoods(self, row: Encoded) -> np.ndarray:
         """log P(class) + log P(row | class), shape (1, n_classes)."""
@@ -65,6 +71,10 @@ class BernoulliBayes(NaiveBayes):
         threshold = self.estimator.binarize
         present = row if threshold is None else above(row, threshold)
         return self.product(present, self._present) + self._prior
+
+
+def _normalised(likelihoods: np.ndarray) -> np.ndarray:
+    return np.exp(likelihoods - log_sum(likelihoods))
 
 
 def log_sum(logs: np.ndarray) -> float:

@@ -51,6 +51,10 @@ class Kernel:
         """A probability for each class, shape (1, n_classes)."""
         return self.estimator.predict_proba(self._taken(row))
 
+    def both(self, row: Encoded) -> tuple[np.ndarray, np.ndarray]:
+        """What `predict` and `predict_proba` answer; what they have in common is done once."""
+        return self.predict(row), self.predict_proba(row)
+
     def _taken(self, row: Encoded) -> Any:
         if self.wants_names:
             raise Unusual

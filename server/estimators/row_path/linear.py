@@ -53,7 +53,9 @@ class LinearClassifier(LinearRegressor):
         return scores.ravel() if scores.ndim == 2 and scores.shape[1] == 1 else scores
 
     def predict(self, row: Encoded) -> np.ndarray:
-        scores = self.scores(row)
+        return self._decided(self.scores(row))
+
+    def _decided(self, scores: np.ndarray) -> np.ndarray:
         place = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         return self.estimator.classes_.take(place)
 
@@ -62,8 +64,11 @@ class LogisticClassifier(LinearClassifier):
     """Two classes: the logistic function of the score; more: softmax."""
 
     def predict_proba(self, row: Encoded) -> np.ndarray:
+        return _likely(self.scores(row))
+
+    def both(self, row: Encoded) -> tuple[np.ndarray, np.ndarray]:
         scores = self.scores(row)
-        return pair(expit(scores)) if scores.ndim == 1 else softmax(scores)
+        return self._decided(scores), _likely(scores)
 
 
 class OneAgainstRestClassifier(LinearClassifier):
@@ -77,6 +82,10 @@ class OneAgainstRestClassifier(LinearClassifier):
             return pair(likely)
         total = likely.sum(axis=1)
         return likely / total if total[0] else np.full_like(likely, 1 / likely.shape[1])
+
+
+def _likely(scores: np.ndarray) -> np.ndarray:
+    return pair(expit(scores)) if scores.ndim == 1 else softmax(scores)
 
 
 def pair(likely: np.ndarray) -> np.ndarray:

@@ -88,13 +88,20 @@ class RowPath:
         Raises:
             Unusual: as `predict`, or a row has several predictions.
         """
-        encoded = self.encode(self._reader.read([row])[0])
-        found = self._answer(encoded)
-        if found.ndim != 1 or (self._knows_proba and self._labels is None):
+        if self._knows_proba and self._labels is None:
             raise Unusual
+        encoded = self.encode(self._reader.read([row])[0])
         if self._labels is None or not self._knows_proba:
-            return found.tolist()[0], None
-        return found.tolist()[0], dict(zip(self._labels, self._probabilities(encoded).tolist(), strict=True))
+            found, known = self._answer(encoded), None
+        else:
+            try:
+                found, likely = self.kernel.both(encoded)
+            except (ValueError, TypeError):
+                raise Unusual from None
+            known = dict(zip(self._labels, likely[0].tolist(), strict=True))
+        if found.ndim != 1:
+            raise Unusual
+        return found.tolist()[0], known
 
     def answer(self, cells: Sequence[Cell]) -> np.ndarray:
         """The answer for one row's cells, in the order of the schema's features: shape (1,) or (1, n_outputs).
@@ -112,7 +119,11 @@ class RowPath:
         """
         if not self.has_proba:
             raise Unusual
-        return self._probabilities(self.encode(cells))
+        row = self.encode(cells)
+        try:
+            return self.kernel.predict_proba(row)[0]
+        except (ValueError, TypeError):
+            raise Unusual from None
 
     def _answer(self, row: Encoded) -> np.ndarray:
         try:
@@ -121,12 +132,6 @@ class RowPath:
             # The pipeline says it in its own words.
             raise Unusual from None
         return made.ravel() if made.ndim == 2 and made.shape[1] == 1 else made
-
-    def _probabilities(self, row: Encoded) -> np.ndarray:
-        try:
-            return self.kernel.predict_proba(row)[0]
-        except (ValueError, TypeError):
-            raise Unusual from None
 
     @np.errstate(over="ignore", invalid="ignore")
     def encode(self, cells: Sequence[Cell]) -> Encoded:

@@ -141,6 +141,9 @@ def test_what_sums_up_the_terms_is_equal_to_the_last_bit(cls, params, dtype):
         assert path.answer([text]).tolist() == estimator.model.predict([text]).tolist()
         if path.has_proba:
             assert path.probabilities([text]).tolist() == estimator.model.predict_proba([text])[0].tolist()
+            label, known = path.instance({"text": text})
+            assert [label] == path.answer([text]).tolist()
+            assert list(known.values()) == path.probabilities([text]).tolist()
 
 
 @pytest.mark.parametrize("cls", [svm.SVC, KNeighborsClassifier, ensemble.AdaBoostClassifier])
