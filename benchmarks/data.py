@@ -22,6 +22,7 @@ CLASSES = {
     "other": ("SVC", {}),
     "data only": (None, {}),
 }
+TEXT_CLASSES = {"bayes": "MultinomialNB", "linear": "LogisticRegression", "other": "SVC"}
 
 
 def passengers(count: int, seed: int = 0) -> pd.DataFrame:
@@ -50,6 +51,22 @@ def write_config(folder: Path, kinds: list[str], data: Path | None = None, **ser
     }
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump({"server": server, "url": url}))
+    return path
+
+
+def write_text_config(folder: Path, learned: pd.DataFrame) -> Path:
+    """A configuration with one TextHandler endpoint per class, trained on these texts and labels."""
+    learned.to_csv(folder / "reviews.csv", index=False)
+    url = {
+        kind: {
+            "pattern": "/" + kind,
+            "handler": "TextHandler",
+            "kwargs": {"data": {"url": str(folder / "reviews.csv")}, "model": {"class": class_name}},
+        }
+        for kind, class_name in TEXT_CLASSES.items()
+    }
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump({"url": url}))
     return path
 
 

@@ -24,6 +24,8 @@ from server.schema import Column, Kind, Schema
 TEXT_COL = "text"
 # A class that is not made as scikit-learn's are does not say what it is; the configuration that names it does.
 CLASSIFYING = (ModelKind.CLASSIFIER, ModelKind.OTHER)
+# joblib loads it in an environment without this server: scikit-learn around Python's own operator.
+TO_ARRAY = methodcaller("toarray")
 ANY_TEXT = pd.DataFrame({TEXT_COL: ["any text"]}, dtype="str")
 
 
@@ -107,10 +109,14 @@ def with_vectorizer(vectorizer: Any, model: Any) -> Pipeline:
 
 def _pipeline(vectorizer: Any, estimator: Any, dense: bool = False) -> Pipeline:
     """Both parts, and between them what makes an array of a vectorizer's sparse matrix."""
-    # joblib loads it in an environment without this server: scikit-learn around Python's own operator.
-    step = FunctionTransformer(methodcaller("toarray"), accept_sparse=True, feature_names_out="one-to-one")
+    step = FunctionTransformer(TO_ARRAY, accept_sparse=True, feature_names_out="one-to-one")
     between = [("dense", step)] if dense else []
     return Pipeline([("vectorizer", vectorizer), *between, ("estimator", estimator)])
+
+
+def makes_array(step: Any) -> bool:
+    """Whether it is the step of `with_vectorizer` that makes an array of a sparse matrix."""
+    return type(step) is FunctionTransformer and type(step.func) is methodcaller and repr(step.func) == repr(TO_ARRAY)
 
 
 def _takes_sparse(estimator: Any) -> bool:

@@ -1,6 +1,6 @@
 """Which path answers rows that come one or a few at a time, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from server.estimators.base import Estimator
-from server.estimators.row_path import NotUnderstood, RowPath, difference
+from server.estimators.documents import DocumentEstimator
+from server.estimators.row_path import NotUnderstood, RowPath, TextPath, difference, text_difference
 from server.estimators.tabular import TabularEstimator
 from server.schema import Schema
 from server.schema.cells import Unusual
@@ -17,6 +18,11 @@ OFF = "server.row_path is off"
 TRANSFORMED = "the rows go through a transform first"
 # Within 64 bits, as a table has integers.
 MOST_INTEGER = 2**63
+# How a model of the family is taken apart, and compared; by exact class, as other families build on these.
+PATHS: dict[type[Estimator], tuple[type[RowPath], Callable[..., str | None]]] = {
+    TabularEstimator: (RowPath, difference),
+    DocumentEstimator: (TextPath, text_difference),
+}
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,12 @@ def is_plain(row: Mapping[str, Any]) -> bool:
 
 def verified(estimator: Estimator, schema: Schema, features: pd.DataFrame | None = None) -> OneRow:
     """The path of a fitted model, once it was found to answer as the model does; `features` are of its training."""
-    if type(estimator) is not TabularEstimator:
+    if type(estimator) not in PATHS:
         return OneRow()
+    taken_apart, differing = PATHS[type(estimator)]
     try:
-        path = RowPath(estimator.model, schema)
-        reason = difference(path, estimator, schema, features)
+        path = taken_apart(estimator.model, schema)
+        reason = differing(path, estimator, schema, features)
     except NotUnderstood as error:
         return OneRow(None, str(error))
     except Exception as error:  # noqa: BLE001 - a user's object can fail in any way, and the pipeline still serves
@@ -85,7 +92,7 @@ def restored(estimator: Estimator, schema: Schema, facts: Mapping[str, Any], sam
     if not known["serves"]:
         return OneRow(None, known["why"])
     try:
-        return OneRow(RowPath(estimator.model, schema), known["why"])
+        return OneRow(PATHS[type(estimator)][0](estimator.model, schema), known["why"])
     except NotUnderstood as error:
         # Another release of this server may have found it.
         return OneRow(None, str(error))

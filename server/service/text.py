@@ -1,6 +1,6 @@
 """TextHandler's use case: what a text says, in the words of the configuration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ class TextEndpoint(Endpoint):
             ModelMissing, NotReady: there is no model that could answer.
         """
         for row, text in enumerate(texts):
-            if not isinstance(text, str) or not text.strip():
+            if not _is_text(text):
                 raise BadRequest(f"{self.query} must be a text to classify, not {text!r} (row {row + 1})")
         if not texts:
             return []
@@ -47,15 +47,38 @@ class TextEndpoint(Endpoint):
         predicted = served.estimator.predict(features)
         check_one_each(predicted, features)
         try:
-            last: list[Any] = served.estimator.predict_proba(features).iloc[:, -1].round(DECIMALS).tolist()
+            likely = served.estimator.predict_proba(features).iloc[:, -1]
+            last: list[Any] = likely.astype(np.float64).round(DECIMALS).tolist()
         except BadRequest:
             last = [None] * len(predicted)
-        return [
-            {"prediction": self._called(label), "confidence": confidence}
-            for label, confidence in zip(np.asarray(predicted).tolist(), last, strict=True)
-        ]
+        return [self._told(*answer) for answer in zip(np.asarray(predicted).tolist(), last, strict=True)]
+
+    def classify_few(self, texts: Sequence[Any]) -> list[dict[str, Any]] | None:
+        """What `classify` answers for a few texts, without a table of them; None if they need one.
+
+        Raises:
+            NotReady: there is a model that cannot be read.
+        """
+        served = self._models.current()
+        if served is None or not served.schema.features or not all(map(_is_text, texts)):
+            return None
+        found = [served.one_row.instance({served.schema.names[0]: text}) for text in texts]
+        answers = [self._told(label, _last(known)) for label, known in filter(None, found)]
+        return answers if len(answers) == len(texts) else None
+
+    def _told(self, label: Any, confidence: float | None) -> dict[str, Any]:
+        return {"prediction": self._called(label), "confidence": confidence}
 
     def _called(self, label: Any) -> Any:
         """What the configuration calls a class; 0.0 is the 0 of a target column that once had missing cells."""
         whole = int(label) if isinstance(label, float) and label.is_integer() else label
         return self.labels.get(str(label), self.labels.get(str(whole), label))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _last(known: Mapping[str, float] | None) -> float | None:
+    """The probability of the last class, rounded, if there are any."""
+    return None if known is None else float(np.float64(list(known.values())[-1]).round(DECIMALS))

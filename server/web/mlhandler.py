@@ -1,6 +1,6 @@
 """MLHandler's verbs: parse, one service call, render."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class MLHandlerResource(Resource):
 
     def get(self) -> Response:
         """The page, a description, the data, the model, or predictions for the columns given."""
-        answer = query_answer(request, self.endpoint_)
+        answer = query_answer(request, self._few)
         if answer is not None:
             return answer
         views: dict[str, Callable[[RequestData], Response]] = {
@@ -69,7 +69,7 @@ class MLHandlerResource(Resource):
 
     def post(self) -> Response:
         """The action that _action names; predict by default."""
-        answer = body_answer(request, self.endpoint_, self._limits)
+        answer = body_answer(request, self._few, self._limits)
         if answer is not None:
             return answer
         data = read_request(request, self._limits)
@@ -121,6 +121,10 @@ class MLHandlerResource(Resource):
             raise BadRequest("nothing to delete; use ?_model, ?_cache, ?delete=model, ?delete=cache or ?delete=opts")
         options = [name for name in data.options.get("_opts", []) if name]
         return json_response(self.endpoint_.forget(list(dict.fromkeys(what)), options))
+
+    def _few(self, rows: Sequence[Mapping[str, Any]], options: Mapping[str, str]) -> Any | None:
+        """The answer for a few plain rows; None if they are for `_predict`."""
+        return self.endpoint_.predict_few(rows, options.get("_output"))
 
     def _predict(self, data: RequestData, rows: pd.DataFrame | None = None) -> Response:
         """The predictions for the rows sent, which may have been read already."""

@@ -3,13 +3,13 @@
 Whatever is out of the ordinary is left, unread, to the usual way, which answers it or says what is wrong.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 from flask import Request, Response
 
 from server.config import Limits
-from server.service.endpoint import Endpoint
 from server.service.one_row import is_plain
 from server.web.request_data import FORM, IGNORED
 from server.web.responses import PREDICTION_FORMATS, chosen_format, json_response
@@ -22,9 +22,11 @@ PLAIN_ACCEPT = frozenset({"", "*/*", "application/json"})
 OPTIONS: dict[str, str | None] = {"_output": None, "_action": "predict", "_format": "json"}
 
 Row = dict[str, Any]
+# What answers for rows and options; None leaves them to the usual way.
+Few = Callable[[Sequence[Row], Mapping[str, str]], Any | None]
 
 
-def query_answer(request: Request, endpoint: Endpoint) -> Response | None:
+def query_answer(request: Request, few: Few) -> Response | None:
     """The prediction for a GET with one value for each column."""
     environ = request.environ
     if environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ:
@@ -32,10 +34,10 @@ def query_answer(request: Request, endpoint: Endpoint) -> Response | None:
     found = _options_and_row(request)
     if found is None or not found[1]:
         return None
-    return _answer(request, endpoint, [found[1]], found[0])
+    return _answer(request, few, [found[1]], found[0])
 
 
-def body_answer(request: Request, endpoint: Endpoint, limits: Limits) -> Response | None:
+def body_answer(request: Request, few: Few, limits: Limits) -> Response | None:
     """The predictions for a POST of a small JSON object, or of a short list of them."""
     length, kind = request.content_length, request.mimetype
     most = min(MOST_BYTES, request.max_content_length or MOST_BYTES)
@@ -46,23 +48,23 @@ def body_answer(request: Request, endpoint: Endpoint, limits: Limits) -> Respons
         return None
     # Kept for the usual way, should that have to read it again.
     rows = _rows(request.get_data(), limits)
-    return None if rows is None else _answer(request, endpoint, rows, found[0])
+    return None if rows is None else _answer(request, few, rows, found[0])
 
 
-def _options_and_row(request: Request) -> tuple[str | None, Row] | None:
-    """`_output` and the columns of the query; None if it holds anything else."""
-    output: str | None = None
+def _options_and_row(request: Request) -> tuple[dict[str, str], Row] | None:
+    """Options and columns of the query; None if it holds anything else."""
+    options: dict[str, str] = {}
     row: Row = {}
     pairs = _pairs(request)
     for name, value in pairs:
         if name[:1] != "_":
             row[name] = value
         elif name in OPTIONS and OPTIONS[name] in (None, value):
-            output = value if name == "_output" else output
+            options[name] = value
         elif name not in IGNORED:
             return None
     # What is given more than once is for the usual way.
-    return (output, row) if len({name for name, _ in pairs}) == len(pairs) else None
+    return (options, row) if len({name for name, _ in pairs}) == len(pairs) else None
 
 
 def _pairs(request: Request) -> list[tuple[str, str]]:
@@ -89,9 +91,9 @@ def _rows(content: bytes, limits: Limits) -> list[Row] | None:
     return rows if all(map(is_plain, rows)) else None
 
 
-def _answer(request: Request, endpoint: Endpoint, rows: list[Row], output: str | None) -> Response | None:
+def _answer(request: Request, few: Few, rows: list[Row], options: Mapping[str, str]) -> Response | None:
     accept = request.environ.get("HTTP_ACCEPT", "")
     if accept not in PLAIN_ACCEPT and chosen_format(request, None, PREDICTION_FORMATS) != "json":
         return None
-    values = endpoint.predict_few(rows, output)
+    values = few(rows, options)
     return None if values is None else json_response(values)

@@ -1,5 +1,6 @@
 """TextHandler's verbs: a query is classified; everything else is MLHandler's."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -20,6 +21,15 @@ class TextHandlerResource(MLHandlerResource):
     def __init__(self, endpoint: TextEndpoint, runs: Runs) -> None:
         super().__init__(endpoint, runs)
         self._texts = endpoint
+
+    def _few(self, rows: Sequence[Mapping[str, Any]], options: Mapping[str, str]) -> Any | None:
+        query = self._texts.query
+        if query not in rows[0] or ("_action" in options and query == self._texts.text_col):
+            return super()._few(rows, options)
+        if options.keys() - {"_action"}:
+            return None
+        answers = self._texts.classify_few([row[query] for row in rows])
+        return answers[0] if answers is not None and len(answers) == 1 else answers
 
     def _predict(self, data: RequestData, rows: pd.DataFrame | None = None) -> Response:
         """The query's class and confidence; of several queries, a list; of rows of texts, as MLHandler.

@@ -2,6 +2,7 @@
 
 from server.estimators.row_path.path import RowPath
 from server.estimators.row_path.steps import NotUnderstood
-from server.estimators.row_path.verification import difference
+from server.estimators.row_path.texts import TextPath
+from server.estimators.row_path.verification import difference, text_difference
 
-__all__ = ["NotUnderstood", "RowPath", "difference"]
+__all__ = ["NotUnderstood", "RowPath", "TextPath", "difference", "text_difference"]

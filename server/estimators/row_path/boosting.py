@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from server.estimators.row_path.kernels import Kernel
+from server.estimators.row_path.terms import Encoded, whole
 from server.estimators.row_path.trees import Nodes, TreeTable, nodes_of, single
 
 
@@ -27,16 +28,16 @@ class Boosting(Kernel):
     def takes(cls, estimator: Any) -> bool:
         return hasattr(estimator, "_loss")
 
-    def sums(self, row: np.ndarray) -> np.ndarray:
+    def sums(self, row: Encoded) -> np.ndarray:
         """The raw predictions, shape (1, n_outputs)."""
         leaves = self.table.value.take(self.table.leaves(self.taken(row))).reshape(-1, self.start.shape[1])
         if self.rate != 1.0:
             leaves = leaves * self.rate
         return np.concatenate([self.start, leaves]).cumsum(axis=0)[-1:]
 
-    def taken(self, row: np.ndarray) -> np.ndarray:
+    def taken(self, row: Encoded) -> np.ndarray:
         """The row in the precision of the trees."""
-        return row
+        return whole(row)
 
 
 class GradientBoosting(Boosting):
@@ -53,19 +54,19 @@ class GradientBoosting(Boosting):
     def takes(cls, estimator: Any) -> bool:
         return super().takes(estimator) and estimator.init in (None, "zero")
 
-    def taken(self, row: np.ndarray) -> np.ndarray:
+    def taken(self, row: Encoded) -> np.ndarray:
         return single(row)
 
 
 class GradientBoostingClassifier(GradientBoosting):
     """Of two classes the second, if the sum is not below 0; of more that of the greatest."""
 
-    def predict(self, row: np.ndarray) -> np.ndarray:
+    def predict(self, row: Encoded) -> np.ndarray:
         sums = self.sums(row)
         place = (sums[:, 0] >= 0).astype(np.intp) if sums.shape[1] == 1 else sums.argmax(axis=1)
         return self.estimator.classes_.take(place)
 
-    def predict_proba(self, row: np.ndarray) -> np.ndarray:
+    def predict_proba(self, row: Encoded) -> np.ndarray:
         sums = self.sums(row)
         return self.estimator._loss.predict_proba(sums[:, 0] if sums.shape[1] == 1 else sums)
 
@@ -73,7 +74,7 @@ class GradientBoostingClassifier(GradientBoosting):
 class GradientBoostingRegressor(GradientBoosting):
     """The sum."""
 
-    def predict(self, row: np.ndarray) -> np.ndarray:
+    def predict(self, row: Encoded) -> np.ndarray:
         return self.sums(row)[:, 0]
 
 
@@ -94,19 +95,19 @@ class HistBoosting(Boosting):
 class HistBoostingClassifier(HistBoosting):
     """Of two classes the second, if the sum is above 0; of more that of the greatest."""
 
-    def predict(self, row: np.ndarray) -> np.ndarray:
+    def predict(self, row: Encoded) -> np.ndarray:
         sums = self.sums(row)
         place = (sums[:, 0] > 0).astype(np.intp) if sums.shape[1] == 1 else sums.argmax(axis=1)
         return self.estimator.classes_.take(place)
 
-    def predict_proba(self, row: np.ndarray) -> np.ndarray:
+    def predict_proba(self, row: Encoded) -> np.ndarray:
         return self.estimator._loss.predict_proba(self.sums(row))
 
 
 class HistBoostingRegressor(HistBoosting):
     """The inverse link of the sum."""
 
-    def predict(self, row: np.ndarray) -> np.ndarray:
+    def predict(self, row: Encoded) -> np.ndarray:
         return self.estimator._loss.link.inverse(self.sums(row)[:, 0])
 
 

@@ -3,16 +3,16 @@
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
+from server.estimators.row_path.terms import Encoded, terms_of, whole
 from server.schema.cells import Unusual
 
 
 class Kernel:
     """The estimator's own `predict` and `predict_proba`, on the encoded row; others compute the same sooner.
 
-    A row is float64 of shape (n_encoded,). `is_sparse` says that the pipeline gives the estimator a sparse
-    matrix, which is summed in another order. Kernels do the same operations in the same order as the estimator
+    A row is an array of shape (n_encoded,), or its terms. `is_sparse` says that the pipeline gives the estimator a
+    sparse matrix, which is summed in another order. Kernels do the same operations in the same order as the estimator
     does for one row, so that their answers are equal to the last bit.
     """
 
@@ -43,28 +43,31 @@ class Kernel:
         """Whether the kernel knows these parameters of the class."""
         return True
 
-    def predict(self, row: np.ndarray) -> np.ndarray:
+    def predict(self, row: Encoded) -> np.ndarray:
         """The answer, shape (1,) or (1, n_outputs)."""
         return self.estimator.predict(self._taken(row))
 
-    def predict_proba(self, row: np.ndarray) -> np.ndarray:
+    def predict_proba(self, row: Encoded) -> np.ndarray:
         """A probability for each class, shape (1, n_classes)."""
         return self.estimator.predict_proba(self._taken(row))
 
-    def _taken(self, row: np.ndarray) -> Any:
+    def both(self, row: Encoded) -> tuple[np.ndarray, np.ndarray]:
+        """What `predict` and `predict_proba` answer; what they have in common is done once."""
+        return self.predict(row), self.predict_proba(row)
+
+    def _taken(self, row: Encoded) -> Any:
         if self.wants_names:
             raise Unusual
-        return sparse.csr_matrix(row[np.newaxis]) if self.is_sparse else row[np.newaxis]
+        return terms_of(row).matrix() if self.is_sparse else whole(row)[np.newaxis]
 
-    def product(self, row: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    def product(self, row: Encoded, matrix: np.ndarray) -> np.ndarray:
         """row · matrix, shape (1, n_columns), summed in the order in which a pipeline sums it."""
         if not self.is_sparse:
-            return row[np.newaxis] @ matrix
-        present = np.flatnonzero(row)
-        if not present.size:
-            return np.zeros((1, matrix.shape[1]))
-        terms = matrix[present] * row[present, np.newaxis]
-        return np.cumsum(terms, axis=0)[-1:]
+            return whole(row)[np.newaxis] @ matrix
+        columns, values, _ = terms_of(row)
+        if not columns.size:
+            return np.zeros((1, matrix.shape[1]), np.result_type(values, matrix))
+        return (matrix[columns] * values[:, np.newaxis]).cumsum(axis=0)[-1:]
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

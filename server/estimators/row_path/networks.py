@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from server.estimators.row_path.kernels import Kernel, softmax
 from server.estimators.row_path.linear import pair
+from server.estimators.row_path.terms import Encoded
 
 ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "identity": lambda values: values,
@@ -27,7 +28,7 @@ class NetworkRegressor(Kernel):
     def takes(cls, estimator: Any) -> bool:
         return {estimator.activation, estimator.out_activation_} <= set(ACTIVATIONS)
 
-    def outputs(self, row: np.ndarray) -> np.ndarray:
+    def outputs(self, row: Encoded) -> np.ndarray:
         """The activations of the last layer, shape (1, n_outputs)."""
         network = self.estimator
         values = self.product(row, network.coefs_[0]) + network.intercepts_[0]
@@ -35,7 +36,7 @@ class NetworkRegressor(Kernel):
             values = ACTIVATIONS[network.activation](values) @ weights + bias
         return ACTIVATIONS[network.out_activation_](values)
 
-    def predict(self, row: np.ndarray) -> np.ndarray:
+    def predict(self, row: Encoded) -> np.ndarray:
         outputs = self.outputs(row)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
@@ -49,11 +50,11 @@ class NetworkClassifier(NetworkRegressor):
         several_labels = estimator.out_activation_ == "logistic" and estimator.n_outputs_ > 1
         return super().takes(estimator) and not several_labels
 
-    def predict(self, row: np.ndarray) -> np.ndarray:
+    def predict(self, row: Encoded) -> np.ndarray:
         outputs = self.outputs(row)
         place = (outputs[:, 0] > 0.5).astype(np.intp) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
         return self.estimator.classes_.take(place)
 
-    def predict_proba(self, row: np.ndarray) -> np.ndarray:
+    def predict_proba(self, row: Encoded) -> np.ndarray:
         outputs = self.outputs(row)
         return pair(outputs[:, 0]) if outputs.shape[1] == 1 else outputs

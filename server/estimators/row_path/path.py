@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from server.estimators.row_path.choice import kernel_of
 from server.estimators.row_path.encoder import chained, step_of
 from server.estimators.row_path.steps import NotUnderstood, Step, number_row
+from server.estimators.row_path.terms import Encoded, Terms
 from server.schema import Schema
 from server.schema.cells import Cell, RowReader, Unusual
 
@@ -24,15 +25,14 @@ class RowPath:
     """
 
     def __init__(self, model: Any, schema: Schema) -> None:
-        if isinstance(model, (GridSearchCV, RandomizedSearchCV)):
-            model = getattr(model, "best_estimator_", model)
+        model = answering(model)
         if not hasattr(model, "predict"):
             raise NotUnderstood(f"{type(model).__name__} transforms rows and predicts nothing")
         try:
             self._reader = RowReader(schema)
         except Unusual:
             raise NotUnderstood("a column holds more than numbers, booleans and text") from None
-        self._encode, estimator, is_sparse = _parts(model, schema.names)
+        self._encode, estimator, is_sparse = self._parts(model, schema.names)
         self._width = getattr(estimator, "n_features_in_", None)
         self.kernel = kernel_of(estimator, is_sparse)
         if not self.kernel.computes and self.kernel.wants_names:
@@ -42,6 +42,19 @@ class RowPath:
         self._labels = None if any(np.ndim(label) for label in classes) else [str(label) for label in classes]
         self._knows_proba = hasattr(model, "predict_proba")
         self.has_proba = self._labels is not None and self._knows_proba
+
+    def _parts(self, model: Any, names: Sequence[str]) -> tuple[Step, Any, bool]:
+        """What comes before the estimator, the estimator, and whether it gets a sparse matrix."""
+        if type(model) is not Pipeline:
+            return number_row, model, False
+        *before, (_, estimator) = model.steps
+        steps = [step for _, step in before if step not in (None, "passthrough")]
+        is_sparse = bool(steps) and _makes_sparse(steps[-1])
+        if is_sparse and len(steps) > 1:
+            raise NotUnderstood(f"{type(steps[-1]).__name__} makes a sparse matrix of another step's")
+        if not hasattr(estimator, "predict"):
+            raise NotUnderstood("the last step predicts nothing")
+        return chained([step_of(step, names) for step in steps]), estimator, is_sparse
 
     @property
     def described(self) -> str:
@@ -75,13 +88,20 @@ class RowPath:
         Raises:
             Unusual: as `predict`, or a row has several predictions.
         """
-        encoded = self.encode(self._reader.read([row])[0])
-        found = self._answer(encoded)
-        if found.ndim != 1 or (self._knows_proba and self._labels is None):
+        if self._knows_proba and self._labels is None:
             raise Unusual
+        encoded = self.encode(self._reader.read([row])[0])
         if self._labels is None or not self._knows_proba:
-            return found.tolist()[0], None
-        return found.tolist()[0], dict(zip(self._labels, self._probabilities(encoded).tolist(), strict=True))
+            found, known = self._answer(encoded), None
+        else:
+            try:
+                found, likely = self.kernel.both(encoded)
+            except (ValueError, TypeError):
+                raise Unusual from None
+            known = dict(zip(self._labels, likely[0].tolist(), strict=True))
+        if found.ndim != 1:
+            raise Unusual
+        return found.tolist()[0], known
 
     def answer(self, cells: Sequence[Cell]) -> np.ndarray:
         """The answer for one row's cells, in the order of the schema's features: shape (1,) or (1, n_outputs).
@@ -91,14 +111,6 @@ class RowPath:
         """
         return self._answer(self.encode(cells))
 
-    def _answer(self, row: np.ndarray) -> np.ndarray:
-        try:
-            made = np.asarray(self.kernel.predict(row))
-        except (ValueError, TypeError):
-            # The pipeline says it in its own words.
-            raise Unusual from None
-        return made.ravel() if made.ndim == 2 and made.shape[1] == 1 else made
-
     def probabilities(self, cells: Sequence[Cell]) -> np.ndarray:
         """A probability for each class of one row, shape (n_classes,).
 
@@ -107,41 +119,45 @@ class RowPath:
         """
         if not self.has_proba:
             raise Unusual
-        return self._probabilities(self.encode(cells))
-
-    def _probabilities(self, row: np.ndarray) -> np.ndarray:
+        row = self.encode(cells)
         try:
             return self.kernel.predict_proba(row)[0]
         except (ValueError, TypeError):
             raise Unusual from None
 
+    def _answer(self, row: Encoded) -> np.ndarray:
+        try:
+            made = np.asarray(self.kernel.predict(row))
+        except (ValueError, TypeError):
+            # The pipeline says it in its own words.
+            raise Unusual from None
+        return made.ravel() if made.ndim == 2 and made.shape[1] == 1 else made
+
     @np.errstate(over="ignore", invalid="ignore")
-    def encode(self, cells: Sequence[Cell]) -> np.ndarray:
-        """The row as the estimator takes it: float64, shape (n_encoded,).
+    def encode(self, cells: Sequence[Cell]) -> Encoded:
+        """The row as the estimator takes it, of n_encoded columns.
 
         Raises:
             Unusual: it has a number that is not finite, or an unknown category that is refused.
         """
-        made = self._encode(cells)
-        row = made if type(made) is np.ndarray else number_row(made)
+        try:
+            made = self._encode(cells)
+        except (ValueError, TypeError):
+            raise Unusual from None
+        if isinstance(made, Terms):
+            row, values, width = made, made.values, made.width
+        else:
+            row = values = made if type(made) is np.ndarray else number_row(made)
+            width = len(row)
         # The product is finite if all of them are, unless they are so large that the pipeline may see to them.
-        if (self._width is not None and len(row) != self._width) or not isfinite(row.dot(row)):
+        if (self._width is not None and width != self._width) or not isfinite(values.dot(values)):
             raise Unusual
         return row
 
 
-def _parts(model: Any, names: Sequence[str]) -> tuple[Step, Any, bool]:
-    """What comes before the estimator, the estimator, and whether it gets a sparse matrix."""
-    if type(model) is not Pipeline:
-        return number_row, model, False
-    *before, (_, estimator) = model.steps
-    steps = [step for _, step in before if step not in (None, "passthrough")]
-    is_sparse = bool(steps) and _makes_sparse(steps[-1])
-    if is_sparse and len(steps) > 1:
-        raise NotUnderstood(f"{type(steps[-1]).__name__} makes a sparse matrix of another step's")
-    if not hasattr(estimator, "predict"):
-        raise NotUnderstood("the last step predicts nothing")
-    return chained([step_of(step, names) for step in steps]), estimator, is_sparse
+def answering(model: Any) -> Any:
+    """Who answers for a search: the best model that it found."""
+    return getattr(model, "best_estimator_", model) if isinstance(model, (GridSearchCV, RandomizedSearchCV)) else model
 
 
 def _makes_sparse(step: Any) -> bool:

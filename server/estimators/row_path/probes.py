@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from server.estimators.row_path.path import RowPath
+from server.estimators.row_path.terms import whole
 from server.schema import Column, Kind, Schema
 from server.schema.cells import Cell, Unusual
 
@@ -104,7 +105,7 @@ def _slopes(path: RowPath, row: list[Cell]) -> dict[int, tuple[int, float, float
         if isinstance(cell, str):
             continue
         try:
-            low, high = (path.encode([*row[:place], value, *row[place + 1 :]]) for value in (0.0, 1.0))
+            low, high = (whole(path.encode([*row[:place], value, *row[place + 1 :]])) for value in (0.0, 1.0))
         except Unusual:
             continue
         for column in np.flatnonzero(low != high):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from server.estimators.row_path.kernels import Kernel
+from server.estimators.row_path.terms import Encoded, whole
 from server.schema.cells import Unusual
 
 # Levels to go down before looking whether all trees have reached their leaves.
@@ -92,14 +93,14 @@ def nodes_of(tree: Any) -> Nodes:
     )
 
 
-def single(row: np.ndarray) -> np.ndarray:
+def single(row: Encoded) -> np.ndarray:
     """The row as trees take it: float32, compared with thresholds of float64.
 
     Raises:
         Unusual: a number is beyond float32.
     """
     with np.errstate(over="ignore"):
-        narrow = row.astype(np.float32)
+        narrow = whole(row).astype(np.float32)
     if not np.isfinite(narrow).all():
         raise Unusual
     return narrow
@@ -122,17 +123,17 @@ class TreeClassifier(Kernel):
     def takes(cls, estimator: Any) -> bool:
         return estimator.n_outputs_ == 1
 
-    def predict(self, row: np.ndarray) -> np.ndarray:
+    def predict(self, row: Encoded) -> np.ndarray:
         return self.estimator.classes_.take(self.predict_proba(row).argmax(axis=1))
 
-    def predict_proba(self, row: np.ndarray) -> np.ndarray:
+    def predict_proba(self, row: Encoded) -> np.ndarray:
         return self._tree.predict(single(row)[np.newaxis])
 
 
 class TreeRegressor(TreeClassifier):
     """One tree: the mean of its leaf."""
 
-    def predict(self, row: np.ndarray) -> np.ndarray:
+    def predict(self, row: Encoded) -> np.ndarray:
         return self._tree.predict(single(row)[np.newaxis])[:, 0]
 
 
@@ -155,21 +156,21 @@ class ForestClassifier(Kernel):
         nodes = sum(tree.tree_.node_count for tree in estimator.estimators_)
         return estimator.n_outputs_ == 1 and nodes <= MOST_NODES
 
-    def mean(self, row: np.ndarray) -> np.ndarray:
+    def mean(self, row: Encoded) -> np.ndarray:
         """The mean of the leaves' values, shape (1, n_values)."""
         values = self._table.value.take(self._table.leaves(single(row)), axis=0)
         # A cumulative sum adds one after the other, as the forest does; a plain sum adds in pairs.
         return values.cumsum(axis=0)[-1:] / len(values)
 
-    def predict(self, row: np.ndarray) -> np.ndarray:
+    def predict(self, row: Encoded) -> np.ndarray:
         return self.estimator.classes_.take(self.mean(row).argmax(axis=1))
 
-    def predict_proba(self, row: np.ndarray) -> np.ndarray:
+    def predict_proba(self, row: Encoded) -> np.ndarray:
         return self.mean(row)
 
 
 class ForestRegressor(ForestClassifier):
     """The mean of the trees' means."""
 
-    def predict(self, row: np.ndarray) -> np.ndarray:
+    def predict(self, row: Encoded) -> np.ndarray:
         return self.mean(row)[:, 0]

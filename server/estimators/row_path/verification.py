@@ -8,6 +8,8 @@ import pandas as pd
 from server.errors import InvalidRows, NotReady
 from server.estimators.row_path.path import RowPath
 from server.estimators.row_path.probes import Rows, cells_of, edge_rows, features_of, ordinary_rows, wild_rows
+from server.estimators.row_path.text_probes import text_rows
+from server.estimators.row_path.texts import TextPath
 from server.estimators.tabular import TabularEstimator
 from server.schema import Schema
 from server.schema.cells import Cell, Unusual
@@ -32,6 +34,19 @@ def difference(path: RowPath, estimator: TabularEstimator, schema: Schema, featu
     comparison = Comparison(path, estimator, schema)
     tame: Rows = [*known, *ordinary, *edge_rows(path, ordinary)]
     return comparison.of(tame) or comparison.of(wild_rows(schema, ordinary, count))
+
+
+def text_difference(
+    path: TextPath, estimator: TabularEstimator, schema: Schema, features: pd.DataFrame | None
+) -> str | None:
+    """As `difference`, for a model of texts: compared are texts of the training, and others made of its words.
+
+    Some are empty, long, or of marks only; of words that are unknown, come again, or mean nothing; in other scripts,
+    with accents, in other cases and over several lines.
+    """
+    count = COMPUTED if path.kernel.computes else OWN
+    known = [] if features is None else cells_of(features.iloc[_spread(len(features), count)])
+    return Comparison(path, estimator, schema).of(list(text_rows(known, path.terms, count)))
 
 
 def _spread(rows: int, count: int) -> np.ndarray:
@@ -84,9 +99,10 @@ class Comparison:
             expected = [part[0] for part in self._expected([row])]
         except (InvalidRows, NotReady) as error:
             return f"the pipeline refuses {self._told(row)}: {error.detail}"
-        if self._same(answer, expected):
-            return None
-        return f"the pipeline answers {expected[0]!s}, not {answer[0]!s}, for {self._told(row)}"
+        for own, other in zip(answer, expected, strict=False):
+            if not self._same([own], [other]):
+                return f"the pipeline answers {other!s}, not {own!s}, for {self._told(row)}"
+        return None
 
     def _answers(self, row: list[Cell]) -> list[np.ndarray] | None:
         try:

@@ -1,6 +1,7 @@
 """Random schemas, models and rows, answered both ways.
 
-`python -m tests.estimators.row_path.cases --cases 1000000` compares as many rows, and ends with 1 at a difference.
+`python -m tests.estimators.row_path.cases --cases 1000000` compares as many rows, and ends with 1 at a difference;
+with `--texts`, as many texts.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from server.estimators.row_path.verification import Comparison
 from server.estimators.tabular import TabularEstimator
 from server.schema import Column, Kind, Schema
 from server.schema.cells import RowReader, Unusual
+from tests.estimators.row_path.text_cases import texts_compared
 
 FEW = {"n_estimators": 5, "random_state": 0}
 CLASSIFIERS = [
@@ -159,15 +161,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1_000_000, help="rows to compare")
     parser.add_argument("--seed", type=int, default=0, help="that of the first model")
+    parser.add_argument("--texts", action="store_true", help="compare texts, and not rows of a table")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     done, seed = 0, arguments.seed
     while done < arguments.cases:
-        count, reason = compared(seed, 500)
+        count, reason = texts_compared(seed, 100) if arguments.texts else compared(seed, 500)
         if reason:
             sys.exit(f"seed {seed}: {reason}")
         done, seed = done + count, seed + 1
-    print(f"{done:,} rows of {seed - arguments.seed:,} models answered alike")
+    print(f"{done:,} {'texts' if arguments.texts else 'rows'} of {seed - arguments.seed:,} models answered alike")
 
 
 if __name__ == "__main__":

@@ -91,6 +91,9 @@ def test_the_first_rows_are_equal_to_the_last_bit(cls, params):
         assert path.answer(cells).tolist() == estimator.model.predict(alone).tolist()
         if path.has_proba:
             assert path.probabilities(cells).tolist() == estimator.model.predict_proba(alone)[0].tolist()
+            label, known = path.kernel.both(path.encode(cells))
+            assert label.tolist() == path.answer(cells).tolist()
+            assert known[0].tolist() == path.probabilities(cells).tolist()
 
 
 def test_labels_keep_their_type():
