@@ -9,6 +9,14 @@ from pydantic_core import ErrorDetails
 from server.config.database_url import without_secrets
 from server.errors import Problem, did_you_mean
 
+# pydantic names types of Python where the file has sections and lists.
+SHAPES = {
+    "model_type": "this must be a section of keys and values",
+    "dict_type": "this must be a section of keys and values",
+    "tuple_type": "this must be a list",
+    "list_type": "this must be a list",
+}
+
 
 def problems_of(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[Problem]:
     """One problem per error; the path is written with dots, as in `url.titanic.kwargs.model.clas`."""
@@ -39,7 +47,7 @@ def _problem(model: type[BaseModel], error: ErrorDetails) -> Problem:
         return Problem(path, "this key is required")
     if kind == "value_error":
         return Problem(path, str(error["ctx"]["error"]))
-    message = error["msg"][0].lower() + error["msg"][1:]
+    message = SHAPES.get(kind) or error["msg"][0].lower() + error["msg"][1:]
     return Problem(path, f"{message}, not {_shown(error['input'])}")
 
 

@@ -42,6 +42,7 @@ def test_a_path_of_sqlite_is_relative_to_the_file(make_config, tmp_path):
         ([PICKLE | {"typ": "x"}], "algorithms.0.typ: unknown key; did you mean 'type'?"),
         ([PICKLE | {"endpoint": "titanic"}], "needs model: (a file) or endpoint: (an MLHandler endpoint), one of them"),
         ([{"name": "forest", "type": "classifier"}], "one of them"),
+        ([None], "algorithms.0: this must be a section of keys and values, not None"),
         ([PICKLE, PICKLE], "the algorithm 'forest' has version '1' twice"),
         ([{"name": "a", "type": "classifier", "endpoint": "titanik"}], "no MLHandler endpoint 'titanik'; known: none"),
         ([PICKLE | {"version": "2"}, {"name": "forest", "type": "classifier", "endpoint": "x"}], "each training"),
@@ -54,7 +55,7 @@ def test_an_algorithm_that_cannot_be_is_told_with_its_path(make_config, algorith
     assert words in told.value.detail
 
 
-@pytest.mark.parametrize("name", ["a/b", "", "mlrequests", "stop_ab_test", "a?b", ".."])
+@pytest.mark.parametrize("name", ["a/b", "", "mlrequests", "stop_ab_test", "a?b", "..", "123"])
 def test_an_endpoint_needs_a_name_that_can_be_part_of_a_url(make_config, name):
     with pytest.raises(ConfigError, match="choose (a name|another name)"):
         make_config({"url": {"api": registry(name=name)}})
@@ -79,7 +80,7 @@ def test_a_database_that_cannot_keep_a_registry_is_refused(make_config, url):
         make_config({"url": {"api": registry()}, "server": {"database": url}})
 
 
-@pytest.mark.parametrize("requests", [{"keep_days": 0}, {"keep": 1}])
+@pytest.mark.parametrize("requests", [{"keep_days": 0}, {"keep_days": 1e6}, {"keep": 1}])
 def test_settings_of_requests_are_checked(make_config, requests):
     with pytest.raises(ConfigError, match="server.requests.keep"):
         make_config({"url": {"api": registry()}, "server": {"requests": requests}})
