@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
-from tests.conftest import ROOT, titanic_endpoint
+from tests.conftest import ROOT, titanic_endpoint, wait_until_ready
 from tests.registering import API, registry
 from tests.web.conftest import FORM, build
 from tests.web.test_one_row import BROWSER, JSON, told
@@ -112,6 +112,7 @@ def both(tmp_path_factory):
             "api": registry({"served": [algorithm | {"endpoint": "own"}], "file": [algorithm | {"model": "m.pkl"}]}),
         }
         clients.append(build(folder, url, row_path=flag))
+        wait_until_ready(clients[-1])
     return clients
 
 
