@@ -7,11 +7,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
 
-from benchmarks.data import FEATURES, MODEL, passengers, write_bulk, write_config
+from benchmarks.data import FEATURES, MODEL, passengers, write_bulk, write_config, write_large
 from benchmarks.processes import SERVER_CORE, Server, gunicorn
 
 SINGLE = 300
@@ -19,8 +20,8 @@ TYPES = {"csv": "text/csv", "json": "application/json", "parquet": "application/
 Figures = dict[str, float]
 
 
-def _serving(folder: Path, kinds: list[str], data: Path | None = None, core: int | None = SERVER_CORE):
-    config = write_config(folder, kinds, data)
+def _serving(folder: Path, kinds: list[str], data: Path | None = None, core: int | None = SERVER_CORE, **server: Any):
+    config = write_config(folder, kinds, data, **server)
     return gunicorn("wsgi:app", {"RESTIMATOR_CONFIG": str(config)}, ready="/readyz", core=core)
 
 
@@ -54,6 +55,8 @@ def bulk(folder: Path, rounds: int, count: int = 100_000) -> Figures:
     files = write_bulk(folder, count)
     figures = {}
     with _serving(folder, ["linear"]) as server:
+        # Scores and pictures of the training follow its answer.
+        server.rest()
         model = folder / "models" / "linear" / "model.pkl"
         for name, path in files.items():
             content, ratios = path.read_bytes(), []
@@ -74,6 +77,28 @@ def _script(model: Path, rows: Path) -> float:
         preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
     )  # fmt: skip
     return statistics.median(float(line) for line in run.stdout.split()[1:])
+
+
+def large_body(folder: Path, rounds: int, sizes: tuple[int, int] = (20, 200)) -> Figures:
+    """Peak memory of a worker that is sent a CSV of 200 MB / of 20 MB, once each: a first time is the worst."""
+    peaks = []
+    for size in sizes:
+        place = folder / str(size)
+        place.mkdir()
+        rows = write_large(place / "rows.csv", size)
+        limits = {"body_mb": 2 * size, "rows": 10**9}
+        with _serving(place, ["linear"], limits=limits) as server, rows.open("rb") as body:
+            server.rest()
+            server.forget_peaks()
+            headers = {"Content-Type": TYPES["csv"], "Content-Length": str(rows.stat().st_size)}
+            server.ask("POST", "/linear", body, headers)
+            peaks.append(server.peak())
+        rows.unlink()
+    small, large = sizes
+    return {
+        f"peak memory, a CSV of {large} MB / of {small} MB": peaks[1] / peaks[0],
+        f"peak memory, a CSV of {large} MB, MiB": peaks[1],
+    }
 
 
 def append(folder: Path, rounds: int) -> Figures:
@@ -184,5 +209,5 @@ def _peak(server: Server, paths: list[str]) -> float:
 
 
 # These leave the client on one core and the server on another.
-PINNED = (one_row, bulk, append, start_and_memory)
-MEASURES = (one_row, bulk, latency_while_training, append, retrain, start_and_memory)
+PINNED = (one_row, bulk, large_body, append, start_and_memory)
+MEASURES = (one_row, bulk, large_body, latency_while_training, append, retrain, start_and_memory)

@@ -46,7 +46,8 @@ def predicted_in_parts(
             try:
                 return write(_answers(served, table.frames(), output, target))
             except TypesChanged as changed:
-                return write(_answers(served, table.frames(changed.types), output, target))
+                types = changed.types
+            return write(_answers(served, table.frames(types), output, target))
     except NotParted:
         return None
 

@@ -1,4 +1,4 @@
-"""Large tables in parts of some ten thousand rows, of which one after another is in memory.
+"""Large tables in parts, of which one after another is in memory.
 
 A part has the types that its columns have in the whole table, so that it means the same as in there. For text
 they are guessed from what came before; where a later row does not fit, TypesChanged tells the right ones, and
