@@ -30,6 +30,7 @@ GOALS: dict[str, tuple[float | None, float, bool, bool]] = {
     "100,000 rows as CSV": (0.95, 0.75, True, True),
     "100,000 rows as JSON": (0.95, 0.75, True, True),
     "100,000 rows as PARQUET": (0.95, 0.75, True, True),
+    "peak memory, a CSV of 200 MB / of 20 MB": (1.0, 1.5, False, True),
     "p99 of predictions while a training runs / without": (2, 4, False, True),
     "append of 100 rows at 1 M stored / at 1 k stored": (1.5, 3, False, True),
     "retrain over HTTP − the same fit in a script, s": (0.25, 0.6, False, True),

@@ -70,6 +70,16 @@ def write_text_config(folder: Path, learned: pd.DataFrame) -> Path:
     return path
 
 
+def write_large(path: Path, megabytes: int) -> Path:
+    """A CSV of so many megabytes, of the same 100,000 passengers again and again."""
+    header, rows = passengers(100_000, seed=9)[FEATURES].to_csv(index=False).encode().split(b"\n", 1)
+    with path.open("wb") as file:
+        file.write(header + b"\n")
+        while file.tell() < megabytes * 10**6:
+            file.write(rows)
+    return path
+
+
 def write_bulk(folder: Path, count: int) -> dict[str, Path]:
     """The same rows as CSV, JSON records and Parquet."""
     rows = passengers(count, seed=1)[FEATURES]

@@ -8,11 +8,21 @@ import threading
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
 
-from benchmarks.data import FEATURES, MODEL, TEXT_CLASSES, passengers, write_bulk, write_config, write_text_config
+from benchmarks.data import (
+    FEATURES,
+    MODEL,
+    TEXT_CLASSES,
+    passengers,
+    write_bulk,
+    write_config,
+    write_large,
+    write_text_config,
+)
 from benchmarks.fine_tuned import reviews
 from benchmarks.processes import SERVER_CORE, Server, gunicorn
 
@@ -23,8 +33,8 @@ TYPES = {"csv": "text/csv", "json": "application/json", "parquet": "application/
 Figures = dict[str, float]
 
 
-def _serving(folder: Path, kinds: list[str], data: Path | None = None, core: int | None = SERVER_CORE):
-    config = write_config(folder, kinds, data)
+def _serving(folder: Path, kinds: list[str], data: Path | None = None, core: int | None = SERVER_CORE, **server: Any):
+    config = write_config(folder, kinds, data, **server)
     return gunicorn("wsgi:app", {"RESTIMATOR_CONFIG": str(config)}, ready="/readyz", core=core)
 
 
@@ -77,6 +87,8 @@ def bulk(folder: Path, rounds: int, count: int = 100_000) -> Figures:
     files = write_bulk(folder, count)
     figures = {}
     with _serving(folder, ["linear"]) as server:
+        # Scores and pictures of the training follow its answer.
+        server.rest()
         model = folder / "models" / "linear" / "model.pkl"
         for name, path in files.items():
             content, ratios = path.read_bytes(), []
@@ -97,6 +109,28 @@ def _script(model: Path, rows: Path) -> float:
         preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
     )  # fmt: skip
     return statistics.median(float(line) for line in run.stdout.split()[1:])
+
+
+def large_body(folder: Path, rounds: int, sizes: tuple[int, int] = (20, 200)) -> Figures:
+    """Peak memory of a worker that is sent a CSV of 200 MB / of 20 MB, once each: a first time is the worst."""
+    peaks = []
+    for size in sizes:
+        place = folder / str(size)
+        place.mkdir()
+        rows = write_large(place / "rows.csv", size)
+        limits = {"body_mb": 2 * size, "rows": 10**9}
+        with _serving(place, ["linear"], limits=limits) as server, rows.open("rb") as body:
+            server.rest()
+            server.forget_peaks()
+            headers = {"Content-Type": TYPES["csv"], "Content-Length": str(rows.stat().st_size)}
+            server.ask("POST", "/linear", body, headers)
+            peaks.append(server.peak())
+        rows.unlink()
+    small, large = sizes
+    return {
+        f"peak memory, a CSV of {large} MB / of {small} MB": peaks[1] / peaks[0],
+        f"peak memory, a CSV of {large} MB, MiB": peaks[1],
+    }
 
 
 def append(folder: Path, rounds: int) -> Figures:
@@ -207,5 +241,5 @@ def _peak(server: Server, paths: list[str]) -> float:
 
 
 # These leave the client on one core and the server on another.
-PINNED = (one_row, one_text, bulk, append, start_and_memory)
-MEASURES = (one_row, one_text, bulk, latency_while_training, append, retrain, start_and_memory)
+PINNED = (one_row, one_text, bulk, large_body, append, start_and_memory)
+MEASURES = (one_row, one_text, bulk, large_body, latency_while_training, append, retrain, start_and_memory)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[1]
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -27,7 +28,9 @@ class Server:
         self._asked = 0.0
         self.connection = HTTPConnection("127.0.0.1", port, timeout=600)
 
-    def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
+    def ask(
+        self, method: str, path: str, body: bytes | IO[bytes] | None = None, headers: dict[str, str] | None = None
+    ) -> bytes:
         """The body of a 200 answer."""
         if time.monotonic() - self._asked > 1:
             self.connection.close()  # the server closes an idle one after two seconds
@@ -70,6 +73,17 @@ class Server:
                 if line.startswith("Pss:"):
                     total += int(line.split()[1])
         return total / 1024
+
+    def forget_peaks(self) -> None:
+        """Let `peak` tell only of what comes."""
+        for pid in self.processes():
+            # 5 sets the high water mark to what the process holds now: proc(5), clear_refs.
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def peak(self) -> float:
+        """MiB that the process of the tree which held most has held at most."""
+        found = [Path(f"/proc/{pid}/status").read_text() for pid in self.processes()]
+        return max(int(text.partition("VmHWM:")[2].split()[0]) for text in found) / 1024
 
     def maps(self, library: str) -> int:
         """How many processes of the tree have loaded the shared library."""

@@ -86,6 +86,11 @@ class Estimator(ABC):
     # Whether a row is one text.
     reads_texts = False
 
+    @property
+    def is_row_by_row(self) -> bool:
+        """Whether the answer for a row depends on that row only."""
+        return False
+
     def remembering(self) -> Self:
         """An estimator that answers the same, and need not compute twice what it is asked twice in a row."""
         return self

@@ -14,6 +14,7 @@ from server.estimators.attributes import learned_attributes
 from server.estimators.base import Estimator, ModelKind, Report, ignore
 from server.estimators.catalogue import kind_of_model
 from server.estimators.foreign import schema_of
+from server.estimators.independence import answers_row_by_row
 from server.estimators.parameters import build, plain_parameters
 from server.estimators.pipeline import make_model
 from server.estimators.scoring import score_of
@@ -65,6 +66,10 @@ class TabularEstimator(Estimator):
     @property
     def class_name(self) -> str:
         return type(self.estimator).__name__
+
+    @property
+    def is_row_by_row(self) -> bool:
+        return answers_row_by_row(self.model)
 
     def fit(self, features: pd.DataFrame, target: np.ndarray | None, report: Report = ignore) -> None:
         self._check_target(target)

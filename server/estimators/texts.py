@@ -66,6 +66,11 @@ class TextEstimator(Estimator):
     def defect(self) -> str | None:
         return self.model.defect
 
+    @property
+    def is_row_by_row(self) -> bool:
+        # Texts are padded to the longest of their batch, and a network's last digits follow from that.
+        return False
+
     def parameters(self) -> dict[str, Any]:
         return plain_parameters(self.model)
 

@@ -1,5 +1,6 @@
 """Arrow tables ↔ DataFrames with the same values and types on the way back."""
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +19,9 @@ NULLABLE = {
     pa.uint32(): pd.Int64Dtype(),
     pa.bool_(): pd.BooleanDtype(),
 }
+# Text stays Arrow's: otherwise a Python object is made of every cell, and a text of every object.
+WITHOUT = {pa.string(): pd.StringDtype(na_value=np.nan)}
+WITH_GAPS = NULLABLE | WITHOUT
 KINDS = (
     (pat.is_boolean, Kind.BOOLEAN),
     (pat.is_integer, Kind.INTEGER),
@@ -67,8 +71,7 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     columns = {}
     for name in table.column_names:
         column = table.column(name)
-        mapper = NULLABLE.get if name in gaps else None
-        columns[name] = column.to_pandas(types_mapper=mapper)
+        columns[name] = column.to_pandas(types_mapper=WITH_GAPS.get if name in gaps else WITHOUT.get)
     return pd.DataFrame(columns, columns=table.column_names, index=pd.RangeIndex(table.num_rows), copy=False)
 
 

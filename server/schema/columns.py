@@ -7,13 +7,16 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from server.errors import InvalidRows, Problem, SchemaConflict, ServerError, and_more, did_you_mean
+from server.errors import InvalidRows, Problem, SchemaConflict, did_you_mean
 from server.schema.conversion import FOR_ESTIMATOR, FOR_FUNCTIONS, FOR_STORAGE, Kind, WrongCells, timestamps
+from server.schema.findings import Findings, pointer, problems_of, refuse
 
 MAX_CATEGORIES = 1000
 # Numbers below are no epoch milliseconds of our times, but years, or dates such as 20260131.
 LEAST_EPOCH = 10**9
 NUMERIC = frozenset({Kind.INTEGER, Kind.NUMBER})
+# What a cell of these means depends on no other row. Of kind ANY it does; of times, the unit depends on all.
+CELL_BY_CELL = NUMERIC | {Kind.BOOLEAN, Kind.TEXT}
 
 
 def kind_of(cells: pd.Series) -> Kind:
@@ -74,28 +77,26 @@ def _convert(column: Column, cells: pd.Series, parse: Callable[[pd.Series], Any]
     try:
         return parse(cells), []
     except WrongCells as wrong:
-        return None, [
-            Problem(pointer(row, column.name), f"{column.name}: {_shown(value)} is not {wrong.expected}")
-            for row, value in zip(wrong.rows, wrong.values, strict=True)
-        ]
+        return None, problems_of(column.name, wrong)
 
 
-def pointer(*tokens: object) -> str:
-    """The JSON pointer (RFC 6901) to a cell by row and column, or to a column."""
-    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
+def _parsed(
+    rows: pd.DataFrame, columns: Sequence[Column], findings: Findings, before: int = 0
+) -> dict[str, np.ndarray]:
+    """The cells of each column as an estimator takes them; a column with wrong cells is left out, and found."""
+    arrays = {}
+    for column in columns:
+        try:
+            arrays[column.name] = FOR_ESTIMATOR[column.kind](rows[column.name])
+        except WrongCells as wrong:
+            findings.add(column.name, wrong, before)
+    return arrays
 
 
-def _shown(value: object) -> str:
-    text = repr(value.item() if isinstance(value, np.generic) else value)
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _raise(error: type[ServerError], problems: Sequence[Problem]) -> None:
-    if problems:
-        first = problems[0]
-        where = first.pointer.split("/")
-        row = f"row {int(where[1]) + 1}, " if len(where) == 3 else ""
-        raise error(f"{row}{first.detail}{and_more(problems)}", problems[:20])
+def _features(arrays: dict[str, np.ndarray], index: pd.Index) -> pd.DataFrame:
+    # Series keep object arrays as they are; a DataFrame of arrays would convert their text once more.
+    cells = {name: pd.Series(array, index=index, dtype=array.dtype) for name, array in arrays.items()}
+    return pd.DataFrame(cells, columns=list(arrays), index=index)
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,11 @@ class Schema:
     def inputs(self) -> tuple[Column, ...]:
         """The columns that rows to predict must have: the timestamps, if any, and the features."""
         return (self.index, *self.features) if self.index else self.features
+
+    @property
+    def is_cell_by_cell(self) -> bool:
+        """Whether the features of a row can be told from that row only."""
+        return bool(self.features) and self.index is None and all(part.kind in CELL_BY_CELL for part in self.features)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -156,18 +162,34 @@ class Schema:
         Raises:
             InvalidRows: a column is missing or a cell does not fit; both are named.
         """
+        rows = self._arranged(rows)
+        columns = self._for(rows)
+        findings = Findings([column.name for column in columns])
+        arrays = _parsed(rows, columns, findings)
+        index, wrong = self._row_labels(rows)
+        refuse(InvalidRows, wrong + findings.problems())
+        return _features(arrays, index)
+
+    def parse_part(self, rows: pd.DataFrame, findings: Findings, before: int) -> pd.DataFrame | None:
+        """The features of a part of a table; None if cells of it are wrong, which the findings then hold.
+
+        Args:
+            rows: the part, with the same columns in the same types as all others.
+            findings: those of the whole table, of `self.names`.
+            before: how many rows of the table come before the part.
+
+        Raises:
+            InvalidRows: a column is missing.
+        """
+        arrays = _parsed(self._arranged(rows), self.features, findings, before)
+        complete = len(arrays) == len(self.features)
+        return _features(arrays, pd.RangeIndex(len(rows))) if complete else None
+
+    def _arranged(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows with their columns under the names of the features, all of which are there."""
         rows = self._by_position(rows)
         self._refuse_missing(list(rows.columns))
-        arrays, problems = {}, []
-        columns = self._for(rows)
-        for column in columns:
-            arrays[column.name], wrong = _convert(column, rows[column.name], FOR_ESTIMATOR[column.kind])
-            problems += wrong
-        index, wrong = self._row_labels(rows)
-        _raise(InvalidRows, wrong + problems)
-        # Series keep object arrays as they are; a DataFrame of arrays would convert their text once more.
-        cells = {name: pd.Series(array, index=index, dtype=array.dtype) for name, array in arrays.items()}
-        return pd.DataFrame(cells, columns=[column.name for column in columns], index=index)
+        return rows
 
     def _row_labels(self, rows: pd.DataFrame) -> tuple[pd.Index, list[Problem]]:
         if self.index is None:
@@ -219,9 +241,9 @@ class Schema:
         if self.target.kind is Kind.INTEGER and pd.api.types.is_integer_dtype(cells.dtype) and not cells.hasnans:
             return cells.to_numpy(dtype=np.int64)  # exact also where a float is not
         values, problems = _convert(self.target, cells, FOR_ESTIMATOR[self.target.kind])
-        _raise(InvalidRows, problems)
+        refuse(InvalidRows, problems)
         absent = np.flatnonzero(pd.isna(values))[:20]
-        _raise(InvalidRows, [Problem(pointer(row, name), f"the target {name} is missing") for row in absent])
+        refuse(InvalidRows, [Problem(pointer(row, name), f"the target {name} is missing") for row in absent])
         return target_values(self.target.kind, values)
 
 
@@ -246,12 +268,12 @@ def conform(rows: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
         for name in rows.columns
         if name not in names
     ]
-    _raise(SchemaConflict, problems)
+    refuse(SchemaConflict, problems)
     stored = {}
     for column in columns:
         stored[column.name], wrong = _convert(column, rows[column.name], FOR_STORAGE[column.kind])
         problems += wrong
-    _raise(SchemaConflict, problems)
+    refuse(SchemaConflict, problems)
     return pd.DataFrame(stored, columns=names)
 
 
@@ -267,5 +289,5 @@ def typed(rows: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
         column = known.get(name, Column(name, Kind.ANY))
         cells[name], wrong = _convert(column, rows[name], FOR_FUNCTIONS[column.kind])
         problems += wrong
-    _raise(InvalidRows, problems)
+    refuse(InvalidRows, problems)
     return pd.DataFrame(cells, columns=rows.columns, index=pd.RangeIndex(len(rows)))

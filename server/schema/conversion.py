@@ -17,6 +17,8 @@ NUMBER = re.compile(r"\s*-?\d+(\.0*)?\s*$")
 FARTHEST = 253_402_300_799_000
 # Beyond this, a float no longer tells one integer from the next.
 EXACT = 2**53
+# Wrong cells of a column that are told.
+MOST_WRONG = 10
 MIDNIGHT = re.compile(r"[T ]00:00:00(\.0+)?$")
 
 
@@ -33,19 +35,20 @@ class Kind(StrEnum):
 
 
 class WrongCells(Exception):
-    """Cells that do not fit their column; `rows` are their positions, counted from 0."""
+    """Cells that do not fit their column: `rows` are positions, counted from 0, `check` the check that they failed."""
 
-    def __init__(self, rows: np.ndarray, values: list[object], expected: str) -> None:
+    def __init__(self, rows: np.ndarray, values: list[object], expected: str, check: int = 0) -> None:
         super().__init__(expected)
         self.rows = rows
         self.values = values
         self.expected = expected
+        self.check = check
 
 
-def _refuse(cells: pd.Series, wrong: np.ndarray, expected: str) -> None:
+def _refuse(cells: pd.Series, wrong: np.ndarray, expected: str, check: int = 0) -> None:
     if wrong.any():
-        rows = np.flatnonzero(wrong)[:10]
-        raise WrongCells(rows, [cells.iloc[row] for row in rows], expected)
+        rows = np.flatnonzero(wrong)[:MOST_WRONG]
+        raise WrongCells(rows, [cells.iloc[row] for row in rows], expected, check)
 
 
 def _is_blank(cells: pd.Series) -> np.ndarray:
@@ -68,7 +71,7 @@ def numbers(cells: pd.Series) -> np.ndarray:
         plain = cells.map(lambda cell: cell if isinstance(cell, (str, int, float)) else np.nan)
         values = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         _refuse(cells, np.isnan(values) & ~blank, "a number")
-    _refuse(cells, np.isinf(values), "a finite number")
+    _refuse(cells, np.isinf(values), "a finite number", check=1)
     return values
 
 

@@ -1,7 +1,7 @@
 """An endpoint: predict, score, append, train, configure, forget, describe."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -11,8 +11,7 @@ from server.config import Config
 from server.errors import BadRequest, ModelMissing, ModelUnreadable
 from server.estimators.scoring import check_metric
 from server.jobs import Runner
-from server.schema import Column
-from server.schema.conversion import Kind
+from server.service.bulk import predicted_in_parts
 from server.service.description import described, stale_reasons
 from server.service.forgetting import check_forgettable
 from server.service.pictures import Pictures, Subject
@@ -23,13 +22,14 @@ from server.service.readiness import Readiness
 from server.service.recipe import OPTIONS, Options, Recipe
 from server.service.run_book import RunBook
 from server.service.scoring import scored
-from server.service.serving import ServedModel
+from server.service.serving import ServedModel, text_names
 from server.service.settings import Settings
 from server.service.source import fill_once, is_missing
 from server.service.stored import StoredData
 from server.service.stores import open_models, open_store
 from server.service.text_rows import shown, storable
 from server.service.trainings import Trainings
+from server.tables.formats import Upload
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -61,6 +61,19 @@ class Endpoint:
         output, target = output or self.entry.kwargs.output, self._target_name()
         scored = self._tells_scores and output != "proba"
         return self._asked(lambda served: predicted(served, rows, output, target, scored))
+
+    def predict_parts(
+        self, upload: Upload, output: str | None, write: Callable[[Iterator[Prediction]], Answer]
+    ) -> Answer | None:
+        """What `write` makes of the predictions for a long table, part by part; None if it must be read as a whole.
+
+        `write` may be called twice, and what it makes is to be kept only if it returns.
+
+        Raises:
+            As `predict`, and as reading the table: nothing is told before all of it was answered.
+        """
+        output, limits = output or self.entry.kwargs.output, self.config.server.limits
+        return predicted_in_parts(self._served(), upload, limits, output, self._target_name(), write)
 
     def predict_few(self, rows: Sequence[Mapping[str, Any]], output: str | None) -> Any | None:
         """What `predict` answers for a few plain rows, without a table of them; None if they need one.
@@ -230,14 +243,11 @@ class Endpoint:
     def text_columns(self) -> list[str]:
         """Columns known to hold text, in which '007' must stay '007'."""
         served = self._models.current()
-        columns: Sequence[Column] = self._store.data.columns() if served is None else served.inputs
-        if served is not None and served.schema.target is not None:
-            columns = [*columns, served.schema.target]
-        return _text_names(columns)
+        return text_names(self._store.data.columns()) if served is None else served.text_columns
 
     def stored_text_columns(self) -> list[str]:
         """The text columns of the stored training data, or of those to come."""
-        return _text_names(self._store.data.columns()) or self.settings.recipe().text_columns
+        return text_names(self._store.data.columns()) or self.settings.recipe().text_columns
 
     def prepare(self) -> None:
         """Finish what a death interrupted; train if there is data and a class and no model yet, or a stale one."""
@@ -284,7 +294,3 @@ class Endpoint:
         if served is not None and served.schema.target is not None and served.facts:
             return served.schema.target.name
         return self.settings.recipe().options.target_col
-
-
-def _text_names(columns: Sequence[Column]) -> list[str]:
-    return [column.name for column in columns if column.kind in (Kind.TEXT, Kind.DATETIME)]

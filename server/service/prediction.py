@@ -47,7 +47,18 @@ def predicted(
     check_output(output)
     if rows.columns.empty and rows.empty:
         return Prediction(pd.DataFrame(), [])
-    features = served.features(rows)
+    return answered(served, rows, served.features(rows), output, target, scored)
+
+
+def answered(
+    served: ServedModel,
+    rows: pd.DataFrame,
+    features: pd.DataFrame,
+    output: str,
+    target: str | None,
+    scored: bool = False,
+) -> Prediction:
+    """The predictions for rows whose features are known; see `predicted`."""
     if output == "proba":
         return _probabilities(served, features)
     name = target or (served.schema.target.name if served.schema.target else "prediction")

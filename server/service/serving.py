@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +25,11 @@ from server.tables.transform import Transform, find_transform
 logger = logging.getLogger(__name__)
 # Ends the signature of pretrained weights; an inode, which ends others, is never negative.
 PRETRAINED = -1
+
+
+def text_names(columns: Iterable[Column]) -> list[str]:
+    """The names of the columns that hold text."""
+    return [column.name for column in columns if column.kind in (Kind.TEXT, Kind.DATETIME)]
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,11 @@ class ServedModel:
             return self.schema.inputs
         target = self.schema.target.name if self.schema.target else None
         return tuple(column for column in self.raw if column.name != target)
+
+    @property
+    def text_columns(self) -> list[str]:
+        """Columns known to hold text, in which '007' must stay '007'."""
+        return text_names([*self.inputs, *([self.schema.target] if self.schema.target else [])])
 
     def find_transform(self) -> Transform | None:
         """The function that the rows go through first, if any.

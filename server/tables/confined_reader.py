@@ -134,14 +134,18 @@ def decoded(table: pa.Table, most: int) -> pa.Table:
     Raises:
         Grows: it would take more than `most` bytes.
     """
-    size = sum(_size(column) for column in table.columns)
-    if size > most:
+    if unpacked_size(table) > most:
         raise Grows
     for index, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
             plain = field.type.value_type
             table = table.set_column(index, pa.field(field.name, plain), table.column(index).cast(plain))
     return table
+
+
+def unpacked_size(table: pa.Table) -> int:
+    """Bytes of the table with its dictionaries written out."""
+    return sum(_size(column) for column in table.columns)
 
 
 def _size(column: pa.ChunkedArray) -> int:

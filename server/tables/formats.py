@@ -1,11 +1,14 @@
 """Which format some bytes are in: by file name, then content type, then content."""
 
+import re
 import zipfile
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
+from typing import IO
 
 from server.errors import UnsupportedFormat
+from server.tables.spooling import CHUNK
 
 READABLE = ("csv", "tsv", "json", "jsonl", "xlsx", "xls", "ods", "parquet", "feather")
 BY_EXTENSION = {
@@ -45,16 +48,39 @@ REFUSED_EXTENSIONS = frozenset({"pkl", "pickle", "joblib", "dill", "h5", "hdf", 
 REFUSED_TYPES = frozenset(
     {"application/x-hdf", "application/x-hdf5", "application/x-pickle", "application/python-pickle"}
 )
+NO_SPACE = re.compile(rb"\S")
 UNSAFE = "pickle and HDF5 files can run code when they are read and are refused"
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What a client sent: the bytes and what it said of them."""
+    """What a client sent, as bytes or, if it is large, in an open file; and what it said of it."""
 
-    content: bytes
+    body: bytes | IO[bytes]
     filename: str | None = None
     content_type: str | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it lies in a file."""
+        return not isinstance(self.body, bytes)
+
+    @property
+    def content(self) -> bytes:
+        """All bytes; those of a file are read each time, and stay in memory only as long as they are used."""
+        return self.body if isinstance(self.body, bytes) else self.opened().read()
+
+    @property
+    def head(self) -> bytes:
+        """The bytes by which a format is known: of a file the first of them."""
+        return self.body if isinstance(self.body, bytes) else self.opened().read(CHUNK)
+
+    def opened(self) -> IO[bytes]:
+        """A file of the bytes, at its beginning."""
+        if isinstance(self.body, bytes):
+            return BytesIO(self.body)
+        self.body.seek(0)
+        return self.body
 
     @property
     def extension(self) -> str:
@@ -88,7 +114,7 @@ def refuse_unsafe(upload: Upload) -> None:
     Raises:
         UnsupportedFormat: a pickle or an HDF5 file.
     """
-    head = upload.content[:8]
+    head = upload.head[:8]
     pickled = len(head) > 1 and head[0] == 0x80 and head[1] in range(2, 6)
     if (
         pickled
@@ -100,7 +126,7 @@ def refuse_unsafe(upload: Upload) -> None:
 
 
 def _by_content(upload: Upload) -> str:
-    content = upload.content
+    content = upload.head
     if content.startswith(b"PAR1"):
         return "parquet"
     if content.startswith(b"ARROW1"):
@@ -114,7 +140,7 @@ def _by_content(upload: Upload) -> str:
 
 def _zipped(upload: Upload) -> str:
     try:
-        with zipfile.ZipFile(BytesIO(upload.content)) as archive:
+        with zipfile.ZipFile(upload.opened()) as archive:
             names = archive.namelist()
     except zipfile.BadZipFile:
         names = []
@@ -126,15 +152,17 @@ def _zipped(upload: Upload) -> str:
 
 
 def _text(upload: Upload) -> str:
-    start = upload.content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    content = upload.head
+    first = NO_SPACE.search(content, 3 if content.startswith(b"\xef\xbb\xbf") else 0)
+    start = first.group() if first else b""
     if start in (b"[", b"{"):
         return "json"
-    printable = b"\0" not in upload.content[:4096] and start != b"<" and not upload.content.startswith(b"%PDF")
+    printable = b"\0" not in content[:4096] and start != b"<" and not content.startswith(b"%PDF")
     if printable:
         try:
-            upload.content[:4096].decode("utf-8")
+            content[:4096].decode("utf-8")
         except UnicodeDecodeError as error:
-            printable = error.start > len(upload.content[:4096]) - 4
+            printable = error.start > len(content[:4096]) - 4
     if not printable:
         raise _unknown(upload)
     return "csv"

@@ -1,7 +1,8 @@
 """Uploads and files → one DataFrame."""
 
 import csv
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,17 @@ import pandas as pd
 import pyarrow as pa
 
 from server.config import Limits
-from server.errors import BadRequest, Problem, TooLarge
-from server.schema import pointer
+from server.errors import BadRequest, TooLarge
 from server.schema.arrow import to_frame
-from server.tables.binary_formats import read_parquet
+from server.tables.binary_formats import ParquetSource, read_parquet
 from server.tables.confined import read_confined
+from server.tables.extent import check_extent
 from server.tables.formats import Upload, format_of, refuse_unsafe
+from server.tables.parts import USUAL, NotParted, PartedTable, PartSizes, Source
+from server.tables.spooling import spooled
 from server.tables.text_formats import read_csv, read_json, read_json_lines, table_from
-from server.tables.unpacking import gunzip
+from server.tables.text_parts import CsvSource, JsonLinesSource
+from server.tables.unpacking import gunzipped
 
 
 def read_upload(upload: Upload, limits: Limits, text_columns: Collection[str] = ()) -> pd.DataFrame:
@@ -34,16 +38,55 @@ def read_upload(upload: Upload, limits: Limits, text_columns: Collection[str] = 
         UnsupportedFormat: a format that is not read.
     """
     refuse_unsafe(upload)
-    packed = upload.content.startswith(b"\x1f\x8b")
-    if upload.extension == "gz" or (packed and not upload.extension):
-        inner = (upload.filename or "").removesuffix(".gz").removesuffix(".GZ") or None
-        upload = Upload(gunzip(upload.content, limits, upload.label), inner)
+    if _is_packed(upload):
+        unpacked = gunzipped(upload.opened(), limits, upload.label)
+        upload = Upload(b"".join(unpacked), _name_within(upload))
     table = _read(upload, format_of(upload), limits, text_columns)
-    _check_size(table, upload.label, limits)
+    check_extent(table.num_rows, table.column_names, upload.label, limits)
     try:
         return to_frame(table)
     except (pa.ArrowException, OverflowError, UnicodeError) as error:
         raise BadRequest(f"{upload.label} holds a value that cannot be read: {error}") from error
+
+
+def _is_packed(upload: Upload) -> bool:
+    return upload.extension == "gz" or (upload.head.startswith(b"\x1f\x8b") and not upload.extension)
+
+
+def _name_within(upload: Upload) -> str | None:
+    return (upload.filename or "").removesuffix(".gz").removesuffix(".GZ") or None
+
+
+@contextmanager
+def parted(
+    upload: Upload, limits: Limits, text_columns: Collection[str] = (), sizes: PartSizes = USUAL
+) -> Iterator[PartedTable]:
+    """The table in an upload, to be read part by part: the same rows, in the same types, as of `read_upload`.
+
+    Raises:
+        NotParted: it must be read as a whole, as far as its format tells.
+        BadRequest, TooLarge, UnsupportedFormat: as `read_upload`.
+    """
+    refuse_unsafe(upload)
+    with ExitStack() as stack:
+        if _is_packed(upload):
+            unpacked = stack.enter_context(spooled(gunzipped(upload.opened(), limits, upload.label)))
+            upload = Upload(unpacked, _name_within(upload))
+        source = _source(upload, format_of(upload), limits, text_columns, sizes)
+        yield PartedTable(source, upload.label, limits, sizes)
+
+
+def _source(upload: Upload, name: str, limits: Limits, text_columns: Collection[str], sizes: PartSizes) -> Source:
+    file, what = upload.opened(), upload.label
+    sources: dict[str, Callable[[], Source]] = {
+        "csv": lambda: CsvSource(file, what, text_columns, None, sizes.piece),
+        "tsv": lambda: CsvSource(file, what, text_columns, "\t", sizes.piece),
+        "jsonl": lambda: JsonLinesSource(file, what, limits, sizes.piece),
+        "parquet": lambda: ParquetSource(file, limits, what, sizes.most_rows),
+    }
+    if name not in sources:
+        raise NotParted
+    return sources[name]()
 
 
 def _read(upload: Upload, name: str, limits: Limits, text_columns: Collection[str]) -> pa.Table:
@@ -60,20 +103,6 @@ def _read(upload: Upload, name: str, limits: Limits, text_columns: Collection[st
         "feather": lambda: read_confined(content, "feather", limits, what),
     }
     return readers[name]()
-
-
-def _check_size(table: pa.Table, what: str, limits: Limits) -> None:
-    if table.num_rows > limits.rows:
-        raise TooLarge(f"{what} has {table.num_rows} rows; {limits.rows} are allowed (server.limits.rows)")
-    if table.num_columns > limits.columns:
-        raise TooLarge(f"{what} has {table.num_columns} columns; {limits.columns} are allowed (server.limits.columns)")
-    names = table.column_names
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        raise BadRequest(
-            f"{what} has the column {twice[0]!r} more than once; give each column its own name",
-            [Problem(pointer(name), "the name stands more than once") for name in twice],
-        )
 
 
 def read_uploads(uploads: Iterable[Upload], limits: Limits, text_columns: Collection[str] = ()) -> pd.DataFrame:
@@ -108,7 +137,7 @@ def read_instance(values: Mapping[str, Any], limits: Limits) -> pd.DataFrame:
     """
     what = "the instance"
     table = table_from([dict(values)], what, limits)
-    _check_size(table, what, limits)
+    check_extent(table.num_rows, table.column_names, what, limits)
     if not table.num_columns:
         return pd.DataFrame(index=range(1))
     try:

@@ -1,14 +1,18 @@
 """Rows that come in batches → the bytes of one file, part by part, in memory for one batch."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
+from itertools import chain
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet
 
-from server.tables.writing import to_json
+from server.schema.arrow import to_table
+from server.tables.writing import csv_lines, json_lines, to_json
 
 Batches = Iterable[list[dict[str, Any]]]
 TYPES = {"int": pa.int64(), "text": pa.string()}
@@ -85,6 +89,43 @@ class _Taken:
         """Nothing is open."""
 
 
+def joined_json(parts: Iterable[Sequence[Any] | np.ndarray]) -> Iterator[bytes]:
+    """One JSON list of the values of all parts."""
+    before = b"["
+    for part in parts:
+        values = to_json(part)[1:-1]
+        if values:
+            yield before + values
+            before = b","
+    yield b"[]" if before == b"[" else b"]"
+
+
+def joined_table(frames: Iterable[pd.DataFrame], format_: str) -> Iterator[bytes]:
+    """One file in one of FORMATS but JSON, of the rows of all frames, which have the same columns and types."""
+    return JOINED[format_](frames)
+
+
+def _joined_csv(frames: Iterable[pd.DataFrame]) -> Iterator[bytes]:
+    for number, frame in enumerate(frames):
+        yield csv_lines(frame, header=number == 0)
+
+
+def _joined_parquet(frames: Iterable[pd.DataFrame]) -> Iterator[bytes]:
+    tables = map(to_table, frames)
+    first = next(tables)
+    sink = _Taken()
+    with pyarrow.parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
+            yield sink.take()
+    yield sink.take()
+
+
+JOINED: dict[str, Callable[[Iterable[pd.DataFrame]], Iterator[bytes]]] = {
+    "jsonl": lambda frames: map(json_lines, frames),
+    "csv": _joined_csv,
+    "parquet": _joined_parquet,
+}
 WRITERS: dict[str, Callable[[Batches, pa.Schema], Iterator[bytes]]] = {
     "json": _json,
     "jsonl": _json_lines,

@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -11,30 +13,14 @@ import pyarrow.csv as arrow_csv
 import pyarrow.types as pat
 
 from server.config import Limits
-from server.errors import BadRequest, TooLarge
+from server.errors import BadRequest, Problem, TooLarge, and_more
+from server.schema import pointer
+from server.tables.utf8 import decode_text
 
 QUOTED = re.compile(r'"[^"]*"')
 MOST_HEADER = 1 << 20
 DELIMITERS = (",", ";", "\t", "|")
 MISSING = ["", "#N/A", "#NA", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "<NA>", "-nan", "-NaN"]
-
-
-def decode_text(content: bytes, what: str) -> bytes:
-    """The text without its byte order mark, checked to be UTF-8 without NULs.
-
-    Raises:
-        BadRequest: it is not.
-    """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise BadRequest(f"{what} is UTF-16; save it as UTF-8")
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"{what} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
-    if b"\0" in content:
-        raise BadRequest(f"{what} holds a NUL byte at {content.index(0)}; it is not text")
-    return content
 
 
 def read_csv(content: bytes, what: str, text_columns: Collection[str], delimiter: str | None) -> pa.Table:
@@ -49,44 +35,71 @@ def read_csv(content: bytes, what: str, text_columns: Collection[str], delimiter
     if not content.endswith((b"\n", b"\r")):
         # Arrow takes a lone header without a line's end for an empty file.
         content += b"\n"
-    delimiter = delimiter or _delimiter(_header(content))
+    layout = Layout(delimiter or find_delimiter(content), longest_record(len(content)))
     types = dict.fromkeys(text_columns, pa.string())
-    table = _parse_csv(content, what, delimiter, types)
-    if table.num_columns == 1:
-        # Where there is one column, an empty line is a row with an empty cell.
-        table = _parse_csv(content.rstrip(b"\r\n") + b"\n", what, delimiter, types, empty_lines=True)
-    moments = [field.name for field in table.schema if pat.is_temporal(field.type)]
-    if moments:
-        # A date in text stays the text it was, as in JSON, which has no dates either.
-        table = _parse_csv(
-            content, what, delimiter, types | dict.fromkeys(moments, pa.string()), table.num_columns == 1
-        )
+    try:
+        table = parse_csv(content, layout, types)
+        if table.num_columns == 1:
+            # Where there is one column, an empty line is a row with an empty cell.
+            content, layout = content.rstrip(b"\r\n") + b"\n", replace(layout, empty_lines=True)
+            table = parse_csv(content, layout, types)
+        moments = moments_of(table)
+        if moments:
+            table = parse_csv(content, layout, types | dict.fromkeys(moments, pa.string()))
+    except pa.ArrowInvalid as error:
+        raise irregular_csv(what, error) from error
     return table
 
 
-def _parse_csv(
-    content: bytes, what: str, delimiter: str, types: dict[str, pa.DataType], empty_lines: bool = False
-) -> pa.Table:
-    try:
-        return arrow_csv.read_csv(
-            pa.BufferReader(content),
-            # One thread, so that an error can name its row.
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=max(1 << 20, len(content) // 64)),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=not empty_lines
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=types, strings_can_be_null=True, null_values=MISSING, true_values=["true", "True", "TRUE"],
-                false_values=["false", "False", "FALSE"],
-            ),
-        )  # fmt: skip
-    except pa.ArrowInvalid as error:
-        raise BadRequest(f"{what} is not a regular CSV table: {error}") from error
+@dataclass(frozen=True)
+class Layout:
+    """How delimited text is to be parsed: the bytes that a record may have at least, and the names without a header."""
+
+    delimiter: str
+    block: int
+    empty_lines: bool = False
+    names: Sequence[str] | None = None
+
+
+def longest_record(size: int) -> int:
+    """The bytes that a record may have at least in a text of so many."""
+    return max(1 << 20, size // 64)
+
+
+def parse_csv(content: bytes, layout: Layout, types: Mapping[str, pa.DataType]) -> pa.Table:
+    """The records as Arrow reads them; types of columns that are not given are found out.
+
+    Raises:
+        pyarrow.ArrowInvalid: rows of unequal length, or a cell that its column's type cannot hold.
+    """
+    return arrow_csv.read_csv(
+        pa.BufferReader(content),
+        # One thread, so that an error can name its row.
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=layout.block, column_names=layout.names),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=layout.delimiter, newlines_in_values=True, ignore_empty_lines=not layout.empty_lines
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=types, strings_can_be_null=True, null_values=MISSING, true_values=["true", "True", "TRUE"],
+            false_values=["false", "False", "FALSE"],
+        ),
+    )  # fmt: skip
+
+
+def moments_of(table: pa.Table) -> list[str]:
+    """Columns that were taken for dates or times; they stay the text they were, as in JSON, which has no dates."""
+    return [field.name for field in table.schema if pat.is_temporal(field.type)]
+
+
+def irregular_csv(what: str, reason: object) -> BadRequest:
+    """The error for text that the parser refuses."""
+    return BadRequest(f"{what} is not a regular CSV table: {reason}")
 
 
 def _header(content: bytes) -> str:
     """The first record, which may span lines when quoted, with quoted names taken out."""
-    text = content.lstrip(b"\r\n")[:MOST_HEADER]
+    begin = len(content) - len(content.lstrip(b"\r\n"))
+    text = content[begin : begin + MOST_HEADER]
     end = 0
     for line in text.splitlines(keepends=True):
         end += len(line)
@@ -95,9 +108,9 @@ def _header(content: bytes) -> str:
     return QUOTED.sub("", text[:end].decode("utf-8", errors="replace"))
 
 
-def _delimiter(header: str) -> str:
+def find_delimiter(content: bytes) -> str:
     """The delimiter that stands most often in the header."""
-    return max(DELIMITERS, key=header.count)
+    return max(DELIMITERS, key=_header(content).count)
 
 
 def read_json(content: bytes, what: str, limits: Limits) -> pa.Table:
@@ -127,14 +140,23 @@ def read_json_lines(content: bytes, what: str, limits: Limits) -> pa.Table:
     Raises:
         BadRequest: a line is no JSON; it is named.
     """
+    return table_from(parse_lines(decode_text(content, what).splitlines(), what), what, limits)
+
+
+def parse_lines(lines: Iterable[bytes], what: str, before: int = 0) -> list[Any]:
+    """The values of lines of JSON, of which so many come before; blank ones have none.
+
+    Raises:
+        BadRequest: a line is no JSON; it is named.
+    """
     rows = []
-    for number, line in enumerate(decode_text(content, what).splitlines(), start=1):
+    for number, line in enumerate(lines, start=before + 1):
         if line.strip():
             try:
                 rows.append(orjson.loads(line))
             except orjson.JSONDecodeError as error:
                 raise BadRequest(f"{what}, line {number}, is not valid JSON: {_reason(line, error)}") from error
-    return table_from(rows, what, limits)
+    return rows
 
 
 def _reason(content: bytes, error: orjson.JSONDecodeError) -> str:
@@ -188,14 +210,42 @@ def table_from(value: Any, what: str, limits: Limits) -> pa.Table:
 def _from_object(value: dict[str, Any], what: str, limits: Limits) -> pa.Table:
     cells = list(value.values())
     if cells and all(isinstance(cell, list) for cell in cells):
-        lengths = {name: len(cell) for name, cell in value.items()}
-        if len(set(lengths.values())) > 1:
-            raise BadRequest(f"{what}: the columns have unequal lengths: {lengths}")
-        return pa.table({name: _array(cell) for name, cell in value.items()})
+        _refuse_unequal(value, what)
+        return pa.table({name: _column(name, cell, what) for name, cell in value.items()})
     if cells and all(isinstance(cell, dict) for cell in cells):
         keys = list(dict.fromkeys(key for cell in cells for key in cell))
         return pa.table({name: _array([cell.get(key) for key in keys]) for name, cell in value.items()})
     return _from_records([value], what, limits) if value else pa.table({})
+
+
+def _refuse_unequal(columns: dict[str, list[Any]], what: str) -> None:
+    lengths = {name: len(cells) for name, cells in columns.items()}
+    # Most columns are right.
+    usual = Counter(lengths.values()).most_common(1)[0][0]
+    odd = [name for name, length in lengths.items() if length != usual]
+    if odd:
+        like = next(name for name, length in lengths.items() if length == usual)
+        problems = [Problem(pointer(name), f"{lengths[name]} values instead of {usual}") for name in odd]
+        raise BadRequest(
+            f"{what}: the columns have unequal lengths: {odd[0]!r} has {lengths[odd[0]]} values, {like!r} has {usual}"
+            f"{and_more(problems)}; give every column one value for each row",
+            problems[:20],
+        )
+
+
+def _column(name: str, cells: list[Any], what: str) -> pa.Array:
+    """The cells of one column.
+
+    Raises:
+        BadRequest: some are lists or objects, and others are not.
+    """
+    array = _array(cells)
+    kinds = set(map(type, cells)) - {type(None)} if pat.is_string(array.type) else set()
+    if kinds & {list, dict} and kinds - {list, dict}:
+        row = next(index for index, cell in enumerate(cells) if isinstance(cell, (list, dict)))
+        detail = f"the value is a {'list' if isinstance(cells[row], list) else 'object'}, and others are none"
+        raise BadRequest(f"{what}: row {row + 1}, {name}: {detail}", [Problem(pointer(row, name), detail)])
+    return array
 
 
 def _from_records(rows: Sequence[dict[str, Any]], what: str, limits: Limits) -> pa.Table:
@@ -231,14 +281,15 @@ def _array(cells: Iterable[Any]) -> pa.Array:
         kinds = {type(cell) for cell in cells if cell is not None}
         if kinds <= {int, float}:
             return pa.array([None if cell is None else float(cell) for cell in cells])
-        return pa.array([None if cell is None else _text(cell) for cell in cells])
+        return pa.array([None if cell is None else cell_text(cell) for cell in cells])
     # An empty object has no fields to store; its text is kept instead.
     if pat.is_struct(array.type) and array.type.num_fields == 0:
-        return pa.array([None if cell is None else _text(cell) for cell in cells])
+        return pa.array([None if cell is None else cell_text(cell) for cell in cells])
     return array
 
 
-def _text(cell: Any) -> str:
+def cell_text(cell: Any) -> str:
+    """A cell of a column that holds cells of several kinds."""
     if isinstance(cell, str):
         return cell
     if isinstance(cell, (list, dict)):

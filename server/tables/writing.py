@@ -79,7 +79,8 @@ def _plain_list(cells: pd.Series) -> list[Any]:
     return cells.tolist()
 
 
-def _json_lines(frame: pd.DataFrame) -> bytes:
+def json_lines(frame: pd.DataFrame) -> bytes:
+    """One JSON object a row."""
     return b"".join(to_json(row) + b"\n" for row in records(frame))
 
 
@@ -93,11 +94,12 @@ def _flat(frame: pd.DataFrame) -> pa.Table:
     return table
 
 
-def _csv(frame: pd.DataFrame) -> bytes:
+def csv_lines(frame: pd.DataFrame, header: bool = True) -> bytes:
+    """The rows as CSV (RFC 4180), below the names of their columns or without those."""
     moments = [name for name in frame.columns if pd.api.types.is_datetime64_any_dtype(frame[name].dtype)]
     table = _flat(frame.assign(**{name: texts(frame[name]) for name in moments}))
     sink = BytesIO()
-    arrow_csv.write_csv(table, sink)
+    arrow_csv.write_csv(table, sink, arrow_csv.WriteOptions(include_header=header))
     content = sink.getvalue()
     # An empty line is no row to most readers; quotes make it one.
     return re.sub(rb"(?m)^$(?=\n)", b'""', content) if table.num_columns == 1 else content
@@ -167,8 +169,8 @@ def _h5(frame: pd.DataFrame) -> bytes:
 
 WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
     "json": lambda frame: to_json(records(frame)),
-    "jsonl": _json_lines,
-    "csv": _csv,
+    "jsonl": json_lines,
+    "csv": csv_lines,
     "xlsx": _xlsx,
     "parquet": _parquet,
     "h5": _h5,

@@ -15,10 +15,12 @@ from server.web.one_row import body_answer, query_answer
 from server.web.page import endpoint_page
 from server.web.request_data import RequestData, read_request
 from server.web.responses import (
+    PARTED_FORMATS,
     PREDICTION_FORMATS,
     TABLE_FORMATS,
     chosen_format,
     json_response,
+    parts_response,
     picture_response,
     prediction_response,
     table_response,
@@ -130,9 +132,19 @@ class MLHandlerResource(Resource):
         """The predictions for the rows sent, which may have been read already."""
         data.check_options({"_action", "_output", "_format", *VIEWS})
         format_ = chosen_format(request, data.option("_format"), PREDICTION_FORMATS)
+        if rows is None and data.is_one_large_table and format_ in PARTED_FORMATS:
+            response = self._predict_parts(data, format_)
+            if response is not None:
+                return response
         if rows is None:
             rows = data.rows(self._limits, self.endpoint_.text_columns())
         return prediction_response(self.endpoint_.predict(rows, data.option("_output")), format_)
+
+    def _predict_parts(self, data: RequestData, format_: str) -> Response | None:
+        """The predictions for a table too large to be held; None if it must be, all the same."""
+        return self.endpoint_.predict_parts(
+            data.uploads[0], data.option("_output"), lambda parts: parts_response(parts, format_, request.environ)
+        )
 
     def _score(self, data: RequestData) -> Response:
         data.check_options({"_action", "_metric", "_target_col"})

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 from urllib.parse import parse_qsl
 
 import orjson
 import pandas as pd
 from flask import Request
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
@@ -15,7 +16,8 @@ from server.config import Limits
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.tables.formats import Upload
 from server.tables.reading import read_uploads, type_cells
-from server.tables.unpacking import decoded
+from server.tables.spooling import SPOOLED, chunks_of, is_blank, size_of, spooled, temporary_room
+from server.tables.unpacking import decoded, decoded_file
 
 DELIMITERS = (",", ";", "\t")
 FORM = "application/x-www-form-urlencoded"
@@ -41,6 +43,11 @@ class RequestData:
     def is_empty(self) -> bool:
         """Whether nothing but ignored names was sent."""
         return not (self.options or self.fields or self.uploads)
+
+    @property
+    def is_one_large_table(self) -> bool:
+        """Whether one table that lies in a file is all there is of rows."""
+        return len(self.uploads) == 1 and self.uploads[0].is_large and not self.fields
 
     def option(self, name: str, default: str | None = None) -> str | None:
         """The value of a single-valued option.
@@ -115,9 +122,16 @@ class StrictFormParser(FormDataParser):
 
 
 class StrictRequest(Request):
-    """Flask's request with the strict parser."""
+    """Flask's request with the strict parser, and the file of a large body, which lives as long as the request."""
 
     form_data_parser_class = StrictFormParser
+    body_file: IO[bytes] | None = None
+
+    def close(self) -> None:
+        """Close all files."""
+        super().close()
+        if self.body_file is not None:
+            self.body_file.close()
 
 
 def rows_of_fields(fields: Fields) -> pd.DataFrame:
@@ -150,11 +164,12 @@ def read_request(request: Request, limits: Limits, named_options: Iterable[str] 
     uploads: Sequence[Upload] = ()
     if request.mimetype == "multipart/form-data":
         try:
-            pairs += list(request.form.items(multi=True))
+            with temporary_room():
+                pairs += list(request.form.items(multi=True))
         except ValueError as error:
             raise BadRequest(f"the multipart body is broken or cut short: {error}; let curl -F make it") from error
         uploads = [
-            Upload(file.read(), file.filename or None, file.mimetype or None)
+            Upload(_held(file), file.filename or None, file.mimetype or None)
             for _, file in request.files.items(multi=True)
             if file.filename or file.mimetype != "application/octet-stream"
         ]
@@ -175,10 +190,18 @@ def _sorted(pairs: Iterable[tuple[str, str]], named_options: set[str]) -> tuple[
     return options, fields
 
 
+def _held(file: FileStorage) -> bytes | IO[bytes]:
+    """The bytes of a file, or the file itself if it is large."""
+    large = size_of(file.stream) > SPOOLED
+    return file.stream if large else file.read()
+
+
 def _body(request: Request, limits: Limits) -> tuple[list[tuple[str, str]], list[Upload]]:
+    length, most = request.content_length, request.max_content_length
+    if (length is None or length > SPOOLED) and request.mimetype != FORM:
+        return [], _large_body(request, limits)
     content = request.get_data(cache=False)
-    most = request.max_content_length
-    if request.content_length is None and most is not None and len(content) >= most:
+    if length is None and most is not None and len(content) >= most:
         # A chunked body is cut off at the limit without a word.
         raise RequestEntityTooLarge
     encoding = request.headers.get("Content-Encoding", "")
@@ -191,6 +214,23 @@ def _body(request: Request, limits: Limits) -> tuple[list[tuple[str, str]], list
     if content.lstrip()[:1] in (b"{", b"["):
         return [], [Upload(content, None, "application/json")]
     return _form(content), []
+
+
+def _large_body(request: Request, limits: Limits) -> list[Upload]:
+    """The body in a file, or as bytes if it turns out to be small."""
+    assert isinstance(request, StrictRequest)
+    file = request.body_file = spooled(chunks_of(request.stream))
+    most = request.max_content_length
+    size = size_of(file)
+    if request.content_length is None and most is not None and size >= most:
+        raise RequestEntityTooLarge
+    encoding = request.headers.get("Content-Encoding", "") if size else ""
+    file = request.body_file = decoded_file(file, encoding, limits)
+    kind = request.mimetype or None
+    if size_of(file) > SPOOLED and not is_blank(file):
+        return [Upload(file, None, kind)]
+    content = file.read()
+    return [Upload(content, None, kind)] if content.strip() else []
 
 
 def _form(content: bytes) -> list[tuple[str, str]]:

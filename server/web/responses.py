@@ -1,22 +1,29 @@
 """Answers → responses: JSON, tables in the format asked for, and problem+json (RFC 9457)."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.wsgi import wrap_file
 
 from server.config import Limits
 from server.errors import InvalidParameter, NotReady, ServerError, TooLarge, did_you_mean
 from server.service.prediction import Prediction
+from server.tables.spooling import size_of, spooled
+from server.tables.streaming import joined_json, joined_table
 from server.tables.writing import CONTENT_TYPES, records, to_json, write_table
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 logger = logging.getLogger(__name__)
 Method = Callable[..., Response]
 PROBLEM = "application/problem+json"
+PARTED_FORMATS = ("json", "csv", "jsonl", "parquet")
 PREDICTION_FORMATS = ("json", "csv", "xlsx", "parquet", "jsonl")
 TABLE_FORMATS = (*PREDICTION_FORMATS, "h5")
 PAGE_FORMATS = ("html", "json")
@@ -79,9 +86,30 @@ def prediction_response(prediction: Prediction, format_: str) -> Response:
     return table_response(prediction.frame, format_)
 
 
+def parts_response(predictions: Iterable[Prediction], format_: str, environ: "WSGIEnvironment") -> Response:
+    """As `prediction_response` for all rows, of predictions for parts of them: complete before any of it is sent.
+
+    Raises:
+        What getting the predictions raises; there is no response then.
+        StorageFull: there is no room for it.
+    """
+    if format_ == "json":
+        lists = (part.values if part.values is not None else records(part.frame) for part in predictions)
+        file = spooled(joined_json(lists))
+    else:
+        file = spooled(joined_table((part.frame for part in predictions), format_))
+    size = size_of(file)
+    response = Response(wrap_file(environ, file), content_type=CONTENT_TYPES[format_], direct_passthrough=True)
+    response.content_length = size
+    return _attached(response, format_, "data")
+
+
 def table_response(frame: pd.DataFrame, format_: str, filename: str = "data") -> Response:
     """The rows in the format; those that a browser cannot show come as attachments."""
-    response = Response(write_table(frame, format_), content_type=CONTENT_TYPES[format_])
+    return _attached(Response(write_table(frame, format_), content_type=CONTENT_TYPES[format_]), format_, filename)
+
+
+def _attached(response: Response, format_: str, filename: str) -> Response:
     if format_ in ("xlsx", "parquet", "h5"):
         response.headers.set("Content-Disposition", "attachment", filename=f"{filename}.{format_}")
     return response

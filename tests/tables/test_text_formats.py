@@ -74,6 +74,10 @@ def test_columns_known_as_text_keep_their_zeros():
     assert rows(read("zip,n\n007,01\n", text_columns=["zip"])) == [["007", 1]]
 
 
+def test_lines_behind_a_single_column_of_dates_are_no_rows():
+    assert rows(read("d\n2020-01-02\n\n\n")) == [["2020-01-02"]]
+
+
 def test_dates_stay_the_text_they_were():
     assert rows(read("d,e\n2020-01-02,2020-01-02 03:04:05\n")) == [["2020-01-02", "2020-01-02 03:04:05"]]
 
@@ -153,6 +157,27 @@ def test_json_in_every_shape(text, names, expected):
     found = read(text, "x.json")
     assert list(found.columns) == names
     assert [[list(cell) if hasattr(cell, "tolist") else cell for cell in row] for row in rows(found)] == expected
+
+
+def test_columns_of_unequal_length_are_named_with_their_lengths():
+    with pytest.raises(BadRequest) as caught:
+        read('{"a":[1,2],"b":[1],"c":[1,2],"d":[]}', "x.json")
+    assert caught.value.detail == (
+        "x.json: the columns have unequal lengths: 'b' has 1 values, 'a' has 2 (and 1 more); "
+        "give every column one value for each row"
+    )
+    assert [(problem.pointer, problem.detail) for problem in caught.value.problems] == [
+        ("/b", "1 values instead of 2"),
+        ("/d", "0 values instead of 2"),
+    ]
+
+
+def test_an_object_with_anything_but_lists_is_one_row():
+    found = read('{"text":"Anna","labels":[[0,4,"PER"]]}', "x.json")
+    assert found["text"].tolist() == ["Anna"]
+    assert found["labels"].tolist() == ['[[0,4,"PER"]]']
+    found = read('{"text":["Anna","Ben"],"labels":[[[0,4,"PER"]],[]]}', "x.json")
+    assert found["text"].tolist() == ["Anna", "Ben"]
 
 
 @pytest.mark.parametrize("text", ['{"a":1}\n{"a":2}\n', '{"a":1}\r\n\r\n{"a":2}', '\n{"a": 1}\n{"a": 2}\n\n'])

@@ -28,6 +28,30 @@ def test_json_rows_are_predicted_in_their_order(reader, query):
     assert answer.json == [0, 1, 0, 1]
 
 
+def test_json_columns_are_predicted_as_the_same_rows(reader):
+    rows = [ROW, WOMAN, ROW | {"Age": None}]
+    columns = {name: [row[name] for row in rows] for name in ROW}
+    for query in ("", "?_output=records", "?_output=proba"):
+        assert reader.post(URL + query, json=columns).data == reader.post(URL + query, json=rows).data
+
+
+@pytest.mark.parametrize(
+    ("change", "detail", "pointer"),
+    [
+        ({"Age": [22]}, "'Age' has 1 values, 'Embarked' has 2", "/Age"),
+        ({"Age": [[22], [38]]}, "row 1, Age: [22] is not a number", "/0/Age"),
+        ({"Sex": ["male", ["female"]]}, "row 2, Sex: the value is a list, and others are none", "/1/Sex"),
+        ({"Sex": [["male"], ["female"]]}, "row 1, Sex: ['male'] is not text", "/0/Sex"),
+        ({"Age": 22}, "row 1, Pclass: [3, 1] is not a number", "/0/Pclass"),
+    ],
+)
+def test_a_json_column_of_another_length_or_depth_is_named(reader, change, detail, pointer):
+    columns = {name: [ROW[name], WOMAN[name]] for name in ROW} | change
+    answer = reader.post(URL, json=columns)
+    assert_problem(answer, 400, detail)
+    assert answer.json["errors"][0]["pointer"] == pointer
+
+
 def test_a_raw_body_is_read_by_its_content_type(reader):
     answer = reader.post(URL, data=CSV, content_type="text/csv")
     assert len(answer.json) == 891

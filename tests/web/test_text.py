@@ -298,9 +298,13 @@ def test_a_mistake_stops_the_start_with_its_path(make_client, kwargs, path):
         make_client({"reviews": texts(**kwargs)})
 
 
-@pytest.mark.parametrize("query", [5, True, ["a", ["b"]], {"a": "good"}, [{"c": 1}], None])
+@pytest.mark.parametrize("query", [5, True, {"a": "good"}, [{"c": 1}], None])
 def test_what_is_no_text_is_not_made_one(client, query):
     assert_problem(client.post(URL, json={"query": query}), 400, "must be a text to classify")
+
+
+def test_a_list_among_texts_is_named_with_its_row(client):
+    assert_problem(client.post(URL, json={"query": ["a", ["b"]]}), 400, "row 2, query: the value is a list")
 
 
 def test_no_queries_have_no_answers(client):
