@@ -15,7 +15,8 @@ from server.service.experiment_book import ExperimentBook
 from server.service.last_used import LastUsed
 from server.service.prediction import instance_answer
 from server.service.run_book import kept_models
-from server.service.serving import Brought, ModelCache, ServedModel
+from server.service.served_model import ServedModel
+from server.service.serving import Brought, ModelCache
 from server.service.stores import open_model_of_run
 from server.storage.model_store import ModelStore
 from server.tracking import Status

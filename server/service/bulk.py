@@ -9,7 +9,7 @@ from server.config import Limits
 from server.errors import InvalidRows, ServerError
 from server.schema.findings import Findings, refuse
 from server.service.prediction import OUTPUTS, Prediction, answered
-from server.service.serving import ServedModel
+from server.service.served_model import ServedModel
 from server.tables.formats import Upload
 from server.tables.parts import USUAL, NotParted, PartSizes, TypesChanged
 from server.tables.reading import parted

@@ -8,7 +8,7 @@ from server.config import ModelEntry
 from server.errors import NotReady
 from server.estimators.catalogue import TEXT_CLASSES
 from server.service.recipe import Recipe
-from server.service.serving import ServedModel
+from server.service.served_model import ServedModel
 from server.service.source import fingerprint, has_changed
 from server.tables.transform import find_transform
 

@@ -22,7 +22,7 @@ from server.service.readiness import Readiness
 from server.service.recipe import OPTIONS, Options, Recipe
 from server.service.run_book import RunBook
 from server.service.scoring import scored
-from server.service.serving import ServedModel, text_names
+from server.service.served_model import ServedModel, text_names
 from server.service.settings import Settings
 from server.service.source import fill_once, is_missing
 from server.service.stored import StoredData

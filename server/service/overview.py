@@ -14,7 +14,7 @@ from server.estimators.timeseries import TimeSeriesEstimator
 from server.schema import Column, Kind
 from server.service.endpoint import Endpoint
 from server.service.recipe import Recipe
-from server.service.serving import ServedModel
+from server.service.served_model import ServedModel
 from server.service.stored import NOTHING, DataSummary
 
 # What a training usually makes of a table, by what it does; any other class of scikit-learn may be named as well.

@@ -12,7 +12,7 @@ from server.estimators.base import Estimator
 from server.estimators.pictures import draw, picture_names
 from server.schema import Column
 from server.service.recipe import Recipe
-from server.service.serving import ServedModel
+from server.service.served_model import ServedModel
 from server.storage.endpoint_store import EndpointStore
 
 # Enough to see what a picture can show; more would only cost time and bytes.

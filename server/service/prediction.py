@@ -10,7 +10,7 @@ import pandas as pd
 from server.config import Limits
 from server.errors import InvalidParameter, NotReady, did_you_mean
 from server.estimators.base import ModelKind
-from server.service.serving import ServedModel
+from server.service.served_model import ServedModel
 from server.tables.reading import read_instance
 
 OUTPUTS = ("values", "records", "proba")

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from server.config import ModelEntry, without_secrets
 from server.errors import FirstTrainingFailed, ModelUnreadable, NotReady, ServerError, WeightsMissing
 from server.estimators.catalogue import TEXT_CLASSES
-from server.service.serving import ModelCache, ServedModel
+from server.service.served_model import ServedModel
+from server.service.serving import ModelCache
 from server.service.source import is_missing
 from server.storage.endpoint_store import EndpointStore
 

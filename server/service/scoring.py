@@ -7,7 +7,7 @@ import pandas as pd
 
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.schema import Column, Kind, Schema
-from server.service.serving import ServedModel
+from server.service.served_model import ServedModel
 
 
 def scored(served: ServedModel, rows: pd.DataFrame, metric: str | None, target: str | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from server.estimators.tabular import TabularEstimator
 from server.schema import Column, Kind, Schema
 from server.service.bulk import predicted_in_parts
 from server.service.prediction import predicted
-from server.service.serving import ServedModel
+from server.service.served_model import ServedModel
 from server.tables.formats import Upload
 from server.tables.parts import PartSizes
 from server.tables.reading import read_upload
