@@ -69,15 +69,21 @@ class RunBook:
         return any(self._active.is_held(task) for task in self._active.tasks())
 
     def open(self, task: str, endpoint: str, experiment: str, name: str, tags: Mapping[str, str]) -> str:
-        """Begin a run of the task, whose lock is held; its id."""
+        """Begin a run of the task, whose lock is held; its id.
+
+        Raises:
+            TrainingCancelled: whoever held the lock is gone.
+        """
         user = getpass.getuser()
-        found = self._store.ensure_experiment(experiment, {ENDPOINT: endpoint})
-        own = {ENDPOINT: endpoint, TASK: task, SERVER: self._active.identity()}
-        source = {"mlflow.user": user, "mlflow.source.name": "restimator", "mlflow.source.type": "LOCAL"}
-        # A call that is made again must not begin a second run.
-        run = self._find(found, task) or self._store.create_run(found, name, own | source | dict(tags))
-        self._active.note(task, {"run": run.id, "endpoint": endpoint, "experiment": found.id})
-        return run.id
+        # Whoever asks may die meanwhile; the task must not be found abandoned before its run is known.
+        with self._active.joined(task):
+            found = self._store.ensure_experiment(experiment, {ENDPOINT: endpoint})
+            own = {ENDPOINT: endpoint, TASK: task, SERVER: self._active.identity()}
+            source = {"mlflow.user": user, "mlflow.source.name": "restimator", "mlflow.source.type": "LOCAL"}
+            # A call that is made again must not begin a second run.
+            run = self._find(found, task) or self._store.create_run(found, name, own | source | dict(tags))
+            self._active.note(task, {"run": run.id, "endpoint": endpoint, "experiment": found.id})
+            return run.id
 
     def begin(self, run: str) -> None:
         """The run's work begins."""

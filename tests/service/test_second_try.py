@@ -15,7 +15,7 @@ from server.service.run_log import open_run
 from server.service.stores import open_store
 from server.service.training import TrainingTask, train
 from server.tracking import Status
-from server.tracking.mlflow_store import REASON_TAG
+from server.tracking.mlflow_store import REASON_TAG, MlflowStore
 from tests.conftest import titanic_endpoint
 from tests.jobs.test_runner import until
 from tests.web.classifying import PAYLOAD, classifier_entry, write_documents
@@ -106,6 +106,22 @@ def test_a_machine_that_does_not_see_the_models_says_so_and_changes_nothing(trie
         tried.again(task)
     assert tried.store.model.signature() is None
     assert tried.active.exists("key")
+
+
+def test_a_run_whose_client_dies_while_it_is_opened_ends_all_the_same(tried, monkeypatch):
+    create = MlflowStore.create_run
+
+    def look_after_it(store, *arguments):
+        tried.book.settle("key")
+        return create(store, *arguments)
+
+    monkeypatch.setattr(MlflowStore, "create_run", look_after_it)
+    with tried.active.opened("key"):
+        pass
+    run = tried.book.open("key", "titanic", "titanic", "LogisticRegression", {})
+    assert tried.active.exists("key")
+    tried.book.settle("key")
+    assert tried.book.run(run).status is Status.FAILED
 
 
 def test_a_run_that_was_given_up_fails_with_the_reason(tried):
