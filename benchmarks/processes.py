@@ -1,14 +1,15 @@
-"""A server under measurement: gunicorn pinned to one core, its CPU and memory read from /proc."""
+"""A server under measurement: pinned to one core, its CPU and memory read from /proc."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPConnection
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO
 
@@ -16,10 +17,16 @@ ROOT = Path(__file__).parents[1]
 SERVER_CORE, CLIENT_CORE = 0, 1
 ALL_CORES = os.sched_getaffinity(0)
 TICK = os.sysconf("SC_CLK_TCK")
+# Seconds: to answer for the first time; to end when asked to; for what it started to end after it.
+STARTING, ENDING, FOLLOWING = 120, 20, 5
+
+
+class Failed(Exception):
+    """A server, or what it needs, did not do what was asked; the message says what."""
 
 
 class Server:
-    """A gunicorn process tree, and one keep-alive connection to it."""
+    """A process tree that serves, and one keep-alive connection to it."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, started: float) -> None:
         self.process = process
@@ -31,23 +38,23 @@ class Server:
     def ask(
         self, method: str, path: str, body: bytes | IO[bytes] | None = None, headers: dict[str, str] | None = None
     ) -> bytes:
-        """The body of a 200 answer."""
+        """The body of a 200 answer.
+
+        Raises: Failed for any other.
+        """
         if time.monotonic() - self._asked > 1:
             self.connection.close()  # the server closes an idle one after two seconds
         self.connection.request(method, path, body, headers or {})
         response = self.connection.getresponse()
         content = response.read()
         self._asked = time.monotonic()
-        assert response.status == 200, (response.status, content[:500])
+        if response.status != 200:
+            raise Failed(f"{method} {path[:100]} was answered by {response.status}: {content[:500]!r}")
         return content
 
     def processes(self) -> list[int]:
         """The ids of the whole tree, the launcher of trainings and its children among them."""
-        found = [self.process.pid]
-        for pid in found:
-            for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                found += [int(child) for child in task.read_text().split()]
-        return found
+        return _tree(self.process.pid)
 
     def cpu(self) -> float:
         """User and system seconds of the tree so far, those of ended children among them."""
@@ -90,42 +97,95 @@ class Server:
         return sum(library in Path(f"/proc/{pid}/maps").read_text() for pid in self.processes())
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @contextmanager
 def gunicorn(
     app: str, environment: dict[str, str], *arguments: str, ready: str = "/", core: int | None = SERVER_CORE
 ) -> Iterator[Server]:
     """Serve a WSGI application with one worker until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", "--workers", "1", *arguments]
+    with started(command, port, ready, environment, core) as server:
+        yield server
+
+
+@contextmanager
+def started(
+    command: list[str],
+    port: int,
+    ready: str,
+    environment: dict[str, str],
+    core: int | None = SERVER_CORE,
+    folder: Path = ROOT,
+    log: Path = Path(os.devnull),
+) -> Iterator[Server]:
+    """Run a server from when it answers a GET of `ready` with 200 until the block ends, and nothing of it longer.
+
+    Raises: Failed if it ends, or does not answer in time.
+    """
     begun = time.monotonic()
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | environment, stderr=subprocess.DEVNULL, start_new_session=True,
-        preexec_fn=(lambda: os.sched_setaffinity(0, {core})) if core is not None else None,
-    )  # fmt: skip
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=os.environ | environment, stdout=output, stderr=output, start_new_session=True,
+            preexec_fn=(lambda: os.sched_setaffinity(0, {core})) if core is not None else None,
+        )  # fmt: skip
     try:
         _wait(port, ready, process)
-        yield Server(process, port, time.monotonic() - begun)
+        server = Server(process, port, time.monotonic() - begun)
+        with closing(server.connection):
+            yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        _end(process)
 
 
 def _wait(port: int, path: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + STARTING
     while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        try:
-            connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        if process.poll() is not None:
+            raise Failed(f"the server ended with status {process.returncode}")
+        # Not listening yet, or not for HTTP.
+        with suppress(OSError, HTTPException), closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
             connection.request("GET", path)
             if connection.getresponse().status == 200:
                 return
-        except OSError:
-            pass
         time.sleep(0.02)
-    raise TimeoutError(path)
+    raise Failed(f"{path} was not answered within {STARTING} s")
+
+
+def _tree(root: int) -> list[int]:
+    found = [root]
+    for pid in found:
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            # A thread may end while it is looked at.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found += [int(child) for child in task.read_text().split()]
+    return found
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the process to end, and kill what is left of its tree; some servers leave sessions of their own behind."""
+    if process.poll() is not None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        return
+    held = []
+    for pid in _tree(process.pid):
+        with suppress(ProcessLookupError):
+            held.append(os.pidfd_open(pid))
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(ENDING)
+    deadline = time.monotonic() + FOLLOWING
+    for descriptor in held:
+        # It can be read once the process has ended: pidfd_open(2).
+        if not select.select([descriptor], [], [], max(0, deadline - time.monotonic()))[0]:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        os.close(descriptor)
+    process.wait()
