@@ -54,6 +54,9 @@ def pointer(*tokens: object) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, np.ndarray):
         value = value.tolist()
+    if isinstance(value, float) and np.isnan(value):
+        # A table may keep a missing cell as one or the other; a client sends null.
+        value = None
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 60 else text[:57] + "…"
 
