@@ -14,6 +14,8 @@ class Redaction:
 
     def concerns(self, value: Any) -> bool:
         """Whether it holds one of the columns, at any depth."""
+        if not self._columns:
+            return False
         if isinstance(value, dict):
             return not self._columns.isdisjoint(value) or any(map(self.concerns, value.values()))
         return isinstance(value, list) and any(map(self.concerns, value))
