@@ -103,10 +103,9 @@ def compared(model_type: str, first: Tally, second: Tally) -> Comparison:
     scores = [score_of(model_type, side) for side in (first, second)]
     if scores[0] is None or scores[1] is None:
         return Comparison(metric, scores[0], scores[1])
-    lost = _mean(first) - _mean(second)
+    means = _mean(first), _mean(second)
     # Sums of the same losses in another order differ in their last digits.
-    if math.isclose(_mean(first), _mean(second), rel_tol=1e-9):
-        lost = 0.0
+    lost = 0.0 if math.isclose(*means, rel_tol=1e-9) else means[0] - means[1]
     better = None if lost == 0 else int(lost > 0)
     if is_accuracy:
         sign, scale = -1.0, 1.0
