@@ -56,11 +56,15 @@ class ActiveRuns:
     @contextmanager
     def opened(self, task: str) -> Iterator[None]:
         """Begin to work on a new run."""
-        with room_on_disk(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._path(task, LOCK), os.O_RDWR | os.O_CREAT, 0o600)
-        with _held(descriptor):
-            yield
+        while True:
+            with room_on_disk(self._folder):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(self._path(task, LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+            with _held(descriptor):
+                # Between its making and this lock, who looks finds the file nobody's, and removes it.
+                if self.exists(task):
+                    yield
+                    return
 
     @contextmanager
     def joined(self, task: str) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """The lock files of runs tell who works on them."""
 
+import os
 import threading
 
 import pytest
@@ -52,3 +53,25 @@ def test_who_looks_too_long_is_not_waited_for(active, monkeypatch):
     monkeypatch.setattr("server.storage.active_runs.LOOKING", 0.05)
     with active.abandoned("task"), active.abandoned("task") as mine:
         assert not mine
+
+
+def test_a_file_found_before_its_maker_held_it_is_made_anew(tmp_path, monkeypatch):
+    """Who looks while the file is there, but not held yet, takes the run for one whose process has died."""
+    active, opened = ActiveRuns(tmp_path), os.open
+    ended = []
+
+    def looked_at_once_opened(*arguments, **named):
+        descriptor = opened(*arguments, **named)
+        if not ended:
+            ended.append(True)
+            with active.abandoned("task") as mine:
+                assert mine
+                active.forget("task")
+        return descriptor
+
+    monkeypatch.setattr(os, "open", looked_at_once_opened)
+    with active.opened("task"):
+        assert ended
+        assert active.is_held("task")
+        with active.joined("task"):
+            assert active.tasks() == ["task"]
