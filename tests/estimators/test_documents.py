@@ -23,6 +23,8 @@ from server.estimators.loading import load_estimator
 from server.estimators.tabular import TabularEstimator
 from server.estimators.vectorizer import check_vectorizer
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["a fine film", "fine acting, fine music", "a dull film", "dull, dull and boring"]
 LABELS = np.array([1, 1, 0, 0])
 FEATURES = pd.DataFrame({"text": TEXTS})

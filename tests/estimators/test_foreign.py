@@ -22,6 +22,8 @@ from server.estimators.loading import load_estimator
 from server.estimators.tabular import TabularEstimator
 from tests.web.conftest import assert_problem
 
+pytestmark = pytest.mark.slow
+
 ROWS = pd.DataFrame(
     {
         "size": [1.0, 2.0, 3.0, 7.0, 8.0, 9.0],

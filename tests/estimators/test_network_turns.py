@@ -4,8 +4,12 @@ import os
 import threading
 import time
 
+import pytest
+
 from server.estimators.text_folder import Head, read_folder
 from tests.tiny import tiny_model
+
+pytestmark = pytest.mark.slow
 
 
 def test_one_text_does_not_wait_for_all_texts_of_another_request(tmp_path):

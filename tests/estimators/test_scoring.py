@@ -11,6 +11,8 @@ from server.errors import BadRequest
 from server.estimators.catalogue import find_class
 from server.estimators.tabular import TabularEstimator
 
+pytestmark = pytest.mark.slow
+
 RANDOM = np.random.default_rng(0)
 FEATURES = pd.DataFrame(RANDOM.normal(size=(40, 2)), columns=["a", "b"])
 NUMBERS = (3 + FEATURES["a"] + RANDOM.normal(0, 0.1, 40)).to_numpy()

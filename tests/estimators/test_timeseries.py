@@ -14,7 +14,10 @@ from server.estimators.timeseries import TimeSeriesEstimator
 from tests.conftest import ROOT
 
 # statsmodels' own fits beside ours warn of hard starts; the numbers are compared.
-pytestmark = pytest.mark.filterwarnings("ignore::statsmodels.tools.sm_exceptions.ModelWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::statsmodels.tools.sm_exceptions.ModelWarning"),
+]
 ORDER = (2, 1, 0)
 
 

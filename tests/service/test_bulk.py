@@ -27,6 +27,7 @@ from server.tables.reading import read_upload
 from server.tables.streaming import joined_json, joined_table
 from server.tables.writing import records, to_json, write_table
 
+pytestmark = pytest.mark.slow
 LIMITS = Limits()
 RANDOM = np.random.default_rng(0)
 COUNT = 3000

@@ -12,6 +12,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from server.storage.endpoint_store import EndpointStore, is_own, own, read_gramex_data
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = ["Pclass", "Sex", "Age", "Fare", "Survived"]
 CONFIG = {
     "transform": {

@@ -15,6 +15,7 @@ from server.tables.parts import NotParted, PartSizes, TypesChanged
 from server.tables.reading import parted, read_upload
 from tests.tables.samples import FILES
 
+pytestmark = pytest.mark.slow
 # Cells as they stand in a CSV, most of them numbers: a type changes where one of the others comes.
 NUMBERS = st.sampled_from(["1", "-7", "20", "", "2.5"])
 CELLS = NUMBERS | st.sampled_from(

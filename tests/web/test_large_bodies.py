@@ -13,6 +13,7 @@ from server.web import request_data
 from tests.conftest import titanic_endpoint
 from tests.web.conftest import assert_problem
 
+pytestmark = pytest.mark.slow
 COUNT = 2500
 TYPES = {
     "csv": "text/csv",

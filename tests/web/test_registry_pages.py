@@ -9,6 +9,8 @@ from tests.registering import API, algorithm, ask, begin, diabetes, flower
 from tests.web.conftest import assert_problem
 from tests.web.reading import Page
 
+pytestmark = pytest.mark.slow
+
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
 IRIS, DIABETES = f"{API}/endpoints/1", f"{API}/endpoints/2"
 HOSTILE = "<script>alert(1)</script>"
