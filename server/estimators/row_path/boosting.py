@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from server.estimators.row_path.joined_trees import JoinedPredictor, JoinedTree, Trees
 from server.estimators.row_path.kernels import Kernel
 from server.estimators.row_path.terms import Encoded, whole
-from server.estimators.row_path.trees import Nodes, TreeTable, nodes_of, single
+from server.estimators.row_path.trees import single
 
 
 class Boosting(Kernel):
@@ -16,13 +17,13 @@ class Boosting(Kernel):
     """
 
     computes = True
-    table: TreeTable
+    trees: Trees
     start: np.ndarray
     rate = 1.0
 
     @property
     def thresholds(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.table.thresholds
+        return self.trees.thresholds
 
     @classmethod
     def takes(cls, estimator: Any) -> bool:
@@ -30,7 +31,7 @@ class Boosting(Kernel):
 
     def sums(self, row: Encoded) -> np.ndarray:
         """The raw predictions, shape (1, n_outputs)."""
-        leaves = self.table.value.take(self.table.leaves(self.taken(row))).reshape(-1, self.start.shape[1])
+        leaves = self.trees.leaves(self.taken(row)).reshape(-1, self.start.shape[1])
         if self.rate != 1.0:
             leaves = leaves * self.rate
         return np.concatenate([self.start, leaves]).cumsum(axis=0)[-1:]
@@ -45,7 +46,7 @@ class GradientBoosting(Boosting):
 
     def __init__(self, estimator: Any, is_sparse: bool) -> None:
         super().__init__(estimator, is_sparse)
-        self.table = TreeTable(nodes_of(tree.tree_) for tree in estimator.estimators_.ravel())
+        self.trees = Trees(JoinedTree, [tree.tree_ for tree in estimator.estimators_.ravel()])
         self.rate = estimator.learning_rate
         # Without an estimator of one's own for it, the start is the same for every row.
         self.start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), dtype=np.float32))
@@ -83,7 +84,7 @@ class HistBoosting(Boosting):
 
     def __init__(self, estimator: Any, is_sparse: bool) -> None:
         super().__init__(estimator, is_sparse)
-        self.table = TreeTable(_hist_nodes(tree.nodes) for stage in estimator._predictors for tree in stage)
+        self.trees = Trees(JoinedPredictor, [tree for stage in estimator._predictors for tree in stage])
         self.start = np.asarray(estimator._baseline_prediction, dtype=np.float64).reshape(1, -1)
 
     @classmethod
@@ -109,15 +110,3 @@ class HistBoostingRegressor(HistBoosting):
 
     def predict(self, row: Encoded) -> np.ndarray:
         return self.estimator._loss.link.inverse(self.sums(row)[:, 0])
-
-
-def _hist_nodes(nodes: np.ndarray) -> Nodes:
-    places = np.arange(len(nodes))
-    leaf = nodes["is_leaf"].astype(bool)
-    return Nodes(
-        np.where(leaf, 0, nodes["feature_idx"]),
-        np.where(leaf, np.inf, nodes["num_threshold"]),
-        np.where(leaf, places, nodes["left"]),
-        np.where(leaf, places, nodes["right"]),
-        nodes["value"],
-    )

@@ -5,7 +5,8 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from server.estimators.row_path import RowPath, difference
+from server.estimators.row_path import RowPath, difference, joined_trees
+from server.estimators.row_path.joined_trees import JoinedPredictor, JoinedTree
 from server.estimators.row_path.probes import cells_of, edge_rows, features_of, ordinary_rows
 from tests.estimators.row_path.passengers import fitted
 
@@ -17,13 +18,21 @@ def test_a_coefficient_that_differs_in_its_last_digits_is_found():
     assert "the pipeline answers" in difference(path, estimator, schema, features)
 
 
-@pytest.mark.parametrize("cls", [RandomForestClassifier, HistGradientBoostingClassifier])
-def test_thresholds_of_the_wrong_precision_are_found_near_them(cls):
+@pytest.mark.parametrize(
+    ("cls", "kind"), [(RandomForestClassifier, JoinedTree), (HistGradientBoostingClassifier, JoinedPredictor)]
+)
+def test_thresholds_of_the_wrong_precision_are_found_near_them(monkeypatch, cls, kind):
     estimator, schema, features = fitted(cls, random_state=0)
-    path = RowPath(estimator.model, schema)
-    table = getattr(path.kernel, "_table", None) or path.kernel.table
-    table._threshold = table._threshold.astype(np.float32).astype(np.float64)
-    assert "the pipeline answers" in difference(path, estimator, schema, features)
+    as_learned = kind.table
+
+    def narrow(tree):
+        table = as_learned(tree).copy()
+        thresholds = table[kind.fields.threshold]
+        thresholds[:] = thresholds.astype(np.float32)
+        return table
+
+    monkeypatch.setattr(kind, "table", staticmethod(narrow))
+    assert "the pipeline answers" in difference(RowPath(estimator.model, schema), estimator, schema, features)
 
 
 def test_an_unknown_category_that_is_encoded_otherwise_is_found():
@@ -61,15 +70,18 @@ def test_rows_are_made_on_both_sides_of_thresholds():
     assert (gaps < 1e-6).mean() > 0.9
 
 
-def test_large_and_small_tables_of_trees_lead_to_the_same_leaves():
-    estimator, schema, features = fitted(RandomForestClassifier, n_estimators=20, random_state=0)
+@pytest.mark.parametrize("cls", [RandomForestClassifier, HistGradientBoostingClassifier])
+@pytest.mark.parametrize("most", [1, 100, 1000])
+def test_trees_that_are_joined_in_parts_lead_to_the_same_leaves(monkeypatch, cls, most):
+    estimator, schema, features = fitted(cls, random_state=0)
+    rows = cells_of(features.head(30))
+    at_once = RowPath(estimator.model, schema).kernel.trees
+    monkeypatch.setattr(joined_trees, "MOST_NUMBERS", most)
     path = RowPath(estimator.model, schema)
-    table = path.kernel._table
-    rows = [path.encode(row).astype(np.float32) for row in cells_of(features.head(30))]
-    at_once = [table.leaves(row).tolist() for row in rows]
-    assert table._pairs is not None
-    table._pairs = None
-    assert [table.leaves(row).tolist() for row in rows] == at_once
+    in_parts = path.kernel.trees
+    assert len(at_once._parts) == 1 < len(in_parts._parts)
+    for row in map(path.encode, rows):
+        assert in_parts.leaves(row).tolist() == at_once.leaves(row).tolist()
 
 
 def test_cells_become_the_features_that_they_came_from():
