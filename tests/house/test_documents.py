@@ -7,6 +7,7 @@ import pytest
 
 from server import errors
 from server.cli import config_commands, schema_text, text_commands
+from server.cli_keys import key_commands
 from server.config.sections import DataSource, MLHandlerKwargs, ModelOptions, TextHandlerKwargs, TextModelOptions
 from server.config.server_section import Limits, RequestsSection, ServerSection
 from server.service.recipe import OPTIONS
