@@ -223,11 +223,7 @@ def migrate(connection: sa.Connection) -> None:
     Raises:
         RegistryUnavailable: they are of a release that this one does not know.
     """
-    settings = Migrations()
-    settings.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
-    # The folder's path may hold the character that usually separates paths.
-    settings.set_main_option("path_separator", "newline")
-    settings.attributes["connection"] = connection
+    settings = migration_steps(connection)
     steps = ScriptDirectory.from_config(settings)
     found = MigrationContext.configure(connection, opts={"version_table": REVISIONS}).get_current_heads()
     known = {step.revision for step in steps.walk_revisions()}
@@ -241,6 +237,16 @@ def migrate(connection: sa.Connection) -> None:
         connection.rollback()
         command.upgrade(settings, "head")
         connection.commit()
+
+
+def migration_steps(connection: sa.Connection) -> Migrations:
+    """Alembic's settings, by which it finds the steps and the database."""
+    settings = Migrations()
+    settings.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    # The folder's path may hold the character that usually separates paths.
+    settings.set_main_option("path_separator", "newline")
+    settings.attributes["connection"] = connection
+    return settings
 
 
 def _configure_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:

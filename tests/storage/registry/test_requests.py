@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from server.storage.registry import abtests, requests
+from server.storage.registry import abtests, requests, sums
 from server.storage.registry.connection import Conflict
 from server.storage.registry.listing import Page, count_of, rows_of
-from server.storage.registry.requests import Answered, Logged, Tally
+from server.storage.registry.requests import Logged
+from server.storage.registry.sums import Tally
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def log(database):
         with database.writing() as connection:
             number = requests.log(connection, Logged(algorithm, test, "{}", '{"status":"OK"}', "1"))
             if loss is not None:
-                requests.set_feedback(connection, number, "1", loss)
+                requests.set_feedback(connection, requests.answered(connection, number), "1", loss)
         return number
 
     return log
@@ -39,10 +40,10 @@ def test_tallies_count_what_is_compared_and_what_is_corrected(database, add_algo
     log(first), log(first, test), log(first, test, 1e59), log(second, test, 2.0)
     corrected = log(first, test, 1e60)
     with database.writing() as connection:
-        requests.set_feedback(connection, corrected - 2, "1", 0.5)
-        requests.set_feedback(connection, corrected, "1", 0.25)
+        for number, loss in ((corrected - 2, 0.5), (corrected, 0.25)):
+            requests.set_feedback(connection, requests.answered(connection, number), "1", loss)
     with database.reading() as connection:
-        assert requests.tallies(connection, test) == {first: Tally(3, 2, 0.75, 0.3125), second: Tally(1, 1, 2.0, 4.0)}
+        assert sums.tallies(connection, test) == {first: Tally(3, 2, 0.75, 0.3125), second: Tally(1, 1, 2.0, 4.0)}
 
 
 def test_a_number_is_never_given_twice(database, add_algorithm, log):
@@ -89,11 +90,12 @@ def test_corrections_at_once_keep_feedback_and_loss_together(database, add_algor
     def correct(value: int) -> None:
         for _ in range(5):
             with database.writing() as connection:
-                assert requests.answered(connection, number) == Answered("classifier", "1")
-                requests.set_feedback(connection, number, str(value), float(value))
+                found = requests.answered(connection, number)
+                assert (found.algorithm, found.model_type, found.response) == (first, "classifier", "1")
+                requests.set_feedback(connection, found, str(value), float(value))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(correct, range(8)))
     with database.reading() as connection:
         feedback = rows_of(connection, "mlrequests", {}, Page(1))[0]["feedback"]
-        assert requests.tallies(connection, test)[first] == Tally(1, 1, float(feedback), float(feedback) ** 2)
+        assert sums.tallies(connection, test)[first] == Tally(1, 1, float(feedback), float(feedback) ** 2)
