@@ -1,6 +1,7 @@
 """The requests that algorithms answered, their feedback, and what a test compares."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +47,14 @@ class Answered:
     def label(self) -> Any:
         """The label."""
         return None if self.response is None else json.loads(self.response)
+
+
+@dataclass(frozen=True)
+class Old:
+    """A request that may go."""
+
+    created_at: datetime
+    id: int
 
 
 _INSERT = Prepared(
@@ -96,16 +105,26 @@ def set_feedback(connection: sa.Connection, request: Answered, feedback: str, lo
         sums.replace(connection, request.abtest, request.algorithm, request.id, request.loss, loss)
 
 
-def remove_before(connection: sa.Connection, moment: datetime, most: int) -> int:
-    """Remove at most so many requests from before the moment, none of a running test; how many were removed."""
+def old(connection: sa.Connection, moment: datetime, behind: Old | None, most: int) -> list[Old]:
+    """The oldest requests from before the moment that stand behind one of them, at most so many.
+
+    None belongs to a running test, and none ever will: no test that has ended runs again.
+    """
     running = sa.select(ABTest.id).where(ABTest.ended_at.is_(None))
-    old = (
-        sa.select(MLRequest.id)
-        .where(
-            MLRequest.created_at < moment,
-            sa.or_(MLRequest.parent_abtest.is_(None), MLRequest.parent_abtest.not_in(running)),
-        )
-        .order_by(MLRequest.created_at)
-        .limit(most)
+    found = sa.select(MLRequest.created_at, MLRequest.id).where(
+        MLRequest.created_at < moment,
+        sa.or_(MLRequest.parent_abtest.is_(None), MLRequest.parent_abtest.not_in(running)),
     )
-    return connection.execute(sa.delete(MLRequest).where(MLRequest.id.in_(old))).rowcount
+    if behind is not None:
+        # The first condition is what SQLite finds by its index.
+        found = found.where(
+            MLRequest.created_at >= behind.created_at,
+            sa.or_(MLRequest.created_at > behind.created_at, MLRequest.id > behind.id),
+        )
+    rows = connection.execute(found.order_by(MLRequest.created_at, MLRequest.id).limit(most))
+    return [Old(*row) for row in rows]
+
+
+def remove(connection: sa.Connection, numbers: Collection[int]) -> int:
+    """Remove these requests; how many there were."""
+    return connection.execute(sa.delete(MLRequest).where(MLRequest.id.in_(numbers))).rowcount

@@ -4,12 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from server.storage.registry import abtests, requests, sums
 from server.storage.registry.connection import Conflict
 from server.storage.registry.listing import Page, count_of, rows_of
 from server.storage.registry.requests import Logged
 from server.storage.registry.sums import Tally
+from server.storage.registry.tables import MLRequest
 
 
 @pytest.fixture
@@ -49,22 +51,33 @@ def test_tallies_count_what_is_compared_and_what_is_corrected(database, add_algo
 def test_a_number_is_never_given_twice(database, add_algorithm, log):
     number = log(add_algorithm())
     with database.writing() as connection:
-        assert requests.remove_before(connection, datetime.now(UTC) + timedelta(1), 10) == 1
+        assert requests.remove(connection, [number]) == 1
     assert log(1) > number
 
 
-def test_old_requests_go_but_for_those_of_a_running_test(database, add_algorithm, begin_test, log):
+def test_old_requests_are_found_one_after_the_other_but_for_those_of_a_running_test(
+    database, add_algorithm, begin_test, log
+):
     first, second = add_algorithm(), add_algorithm("tree")
     test = begin_test(first, second)
-    kept = [log(first, test), log(second, test)]
-    for _ in range(5):
-        log(first)
-    later = datetime.now(UTC) + timedelta(1)
+    made = [log(first), log(first, test), log(second, test), *(log(first) for _ in range(4))]
     with database.writing() as connection:
-        assert requests.remove_before(connection, datetime.now(UTC) - timedelta(1), 10) == 0
-        assert [requests.remove_before(connection, later, 3) for _ in range(3)] == [3, 2, 0]
+        # Many may come in one moment.
+        connection.execute(sa.update(MLRequest).where(MLRequest.id.in_(made[:5])).values(created_at=datetime.now(UTC)))
+    moment = datetime.now(UTC) + timedelta(1)
     with database.reading() as connection:
-        assert [row["id"] for row in rows_of(connection, "mlrequests", {}, Page(10))] == kept
+        assert requests.old(connection, datetime.now(UTC) - timedelta(1), None, 10) == []
+        found, behind = [], None
+        while part := requests.old(connection, moment, behind, 2):
+            found += part
+            behind = part[-1]
+    assert sorted(one.id for one in found) == [made[0], *made[3:]]
+    with database.writing() as connection:
+        abtests.end(connection, test, "over", "{}")
+        assert len(requests.old(connection, moment, None, 10)) == len(made)
+        assert requests.remove(connection, made[:2]) == 2
+    with database.reading() as connection:
+        assert [row["id"] for row in rows_of(connection, "mlrequests", {}, Page(10))] == made[2:]
 
 
 def test_requests_are_filtered_by_moment_algorithm_and_test(database, add_algorithm, begin_test, log):
