@@ -4,7 +4,9 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import yaml
 
 from benchmarks.data import FEATURES, passengers, write_config
 from benchmarks.processes import SERVER_CORE, Server, gunicorn
+from server.storage.registry.tables import ABTestSum, MLRequest
 
 SINGLE = 300
 FEW, MANY = 1_000, 1_000_000
@@ -21,7 +24,8 @@ API = "/api/v1"
 Figures = dict[str, float]
 
 
-def _serving(folder: Path, core: int | None = SERVER_CORE):
+def serving(folder: Path, core: int | None = SERVER_CORE) -> AbstractContextManager[Server]:
+    """A server whose endpoint `linear` answers for three algorithms of the registry's `titanic`."""
     path = write_config(folder, ["linear"])
     values = yaml.safe_load(path.read_text())
     algorithm = {"type": "classifier", "endpoint": "linear"}
@@ -36,16 +40,17 @@ def _serving(folder: Path, core: int | None = SERVER_CORE):
 SIDES = {"served": "production", "one": "testing", "other": "testing"}
 
 
-def _instances(count: int, seed: int) -> list[bytes]:
+def instances(count: int, seed: int) -> list[bytes]:
+    """So many bodies of predictions."""
     rows = passengers(count, seed)[FEATURES].ffill().bfill().to_dict("records")
     return [json.dumps(row).encode() for row in rows]
 
 
 def registry_log(folder: Path, rounds: int) -> Figures:
     """CPU of a prediction that is written down / of the same model's answer at its own door."""
-    rows = _instances(SINGLE, seed=9)
+    rows = instances(SINGLE, seed=9)
     ratios = []
-    with _serving(folder) as server:
+    with serving(folder) as server:
         server.rest()
         for _ in range(rounds + 1):
             own = _cpu_per_request(server, "/linear?_output=proba", rows)
@@ -63,20 +68,21 @@ def _cpu_per_request(server: Server, path: str, bodies: list[bytes]) -> float:
 def registry_growth(folder: Path, rounds: int) -> Figures:
     """Milliseconds of a prediction, of a feedback and of a test's state at a million requests / at a thousand."""
     found: dict[int, dict[str, float]] = {}
-    with _serving(folder) as server:
+    with serving(folder) as server:
         server.rest()
         numbers = {row["name"]: row["id"] for row in json.loads(server.ask("GET", f"{API}/mlalgorithms"))}
         sides = {"parent_mlalgorithm1": numbers["one"], "parent_mlalgorithm2": numbers["other"]}
-        test = _created(server, f"{API}/abtests", {"title": "which", **sides})["id"]
+        test = created(server, f"{API}/abtests", {"title": "which", **sides})["id"]
         for count in (FEW, MANY):
-            _fill(folder / "models" / "server.db", count, list(sides.values()), test)
+            fill(folder / "models" / "server.db", count, list(sides.values()), test)
             found[count] = _times(server, test, 50 * rounds)
     few, many = found[FEW], found[MANY]
-    ratios = {f"{name} at 1 M requests / at 1 k": many[name] / few[name] for name in ("logged prediction", "feedback")}
+    ratios = {f"{name} at 1 M requests / at 1 k": many[name] / few[name] for name in few}
     return ratios | {"state of a test of 1 M requests, ms": many["state of a test"]}
 
 
-def _created(server: Server, path: str, body: dict[str, Any]) -> dict[str, Any]:
+def created(server: Server, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What a POST has made."""
     server.connection.request("POST", path, json.dumps(body).encode(), JSON)
     answer = server.connection.getresponse()
     content = answer.read()
@@ -84,16 +90,16 @@ def _created(server: Server, path: str, body: dict[str, Any]) -> dict[str, Any]:
     return json.loads(content)
 
 
-def _fill(database: Path, count: int, sides: list[int], test: int) -> None:
-    """Write requests of the test down until there are so many; four of five have feedback."""
+def fill(database: Path, count: int, sides: list[int], test: int, days: float = 0) -> None:
+    """Write requests of the test down until there are so many, over the last days; four of five have feedback."""
     engine = sa.create_engine(f"sqlite:///{database}")
     with engine.begin() as connection:
-        table = sa.Table("mlrequest", sa.MetaData(), autoload_with=connection)
+        table = MLRequest.__table__
         there = connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
-        now, text = datetime.now(UTC), _instances(1, seed=10)[0].decode()
+        now, text = datetime.now(UTC), instances(1, seed=10)[0].decode()
         rows = (
             {
-                "created_at": now,
+                "created_at": now - timedelta(days=days * (1 - number / count)),
                 "input_data": text,
                 "full_response": '{"status":"OK","label":0,"probability":0.9}',
                 "response": "0",
@@ -104,25 +110,46 @@ def _fill(database: Path, count: int, sides: list[int], test: int) -> None:
             }
             for number in range(there, count)
         )
-        while part := [row for row, _ in zip(rows, range(50_000), strict=False)]:
+        while part := list(islice(rows, 50_000)):
             connection.execute(sa.insert(table), part)
+            for side in sides:
+                _count(connection, test, side, [row["loss"] for row in part if row["parent_mlalgorithm"] == side])
     engine.dispose()
+
+
+def _count(connection: sa.Connection, test: int, side: int, losses: list[float | None]) -> None:
+    """Add what was written down past the server to the running sums; a loss is 0 or 1, and so its own square."""
+    first_share = (ABTestSum.parent_abtest == test, ABTestSum.parent_mlalgorithm == side, ABTestSum.share == 0)
+    counts = ABTestSum.requests, ABTestSum.feedback, ABTestSum.total, ABTestSum.squares
+    requests, feedback, total, squares = connection.execute(sa.select(*counts).where(*first_share)).one()
+    known = [int(loss) for loss in losses if loss is not None]
+    connection.execute(
+        sa.update(ABTestSum)
+        .where(*first_share)
+        .values(
+            requests=requests + len(losses),
+            feedback=feedback + len(known),
+            total=str(int(total) + sum(known)),
+            squares=str(int(squares) + sum(known)),
+        )
+    )
 
 
 def _times(server: Server, test: int, turns: int) -> dict[str, float]:
     """The median of each, in milliseconds."""
-    rows = _instances(turns, seed=11)
+    rows = instances(turns, seed=11)
     answered = iter(range(1, turns + 1))
     acts: dict[str, Callable[[bytes], object]] = {
         "logged prediction": lambda row: server.ask("POST", f"{API}/titanic/predict", row, JSON),
         "feedback": lambda row: server.ask("PUT", f"{API}/mlrequests/{next(answered)}", b'{"feedback": 1}', JSON),
     }
-    times = {name: [_timed(act, row) for row in rows] for name, act in acts.items()}
-    times["state of a test"] = [_timed(lambda _: server.ask("GET", f"{API}/abtests/{test}"), b"") for _ in range(5)]
+    times = {name: [timed(act, row) for row in rows] for name, act in acts.items()}
+    times["state of a test"] = [timed(lambda _: server.ask("GET", f"{API}/abtests/{test}"), b"") for _ in rows]
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def _timed(act: Callable[[bytes], object], row: bytes) -> float:
+def timed(act: Callable[[bytes], object], row: bytes) -> float:
+    """Milliseconds that it takes."""
     begun = time.perf_counter()
     act(row)
     return (time.perf_counter() - begun) * 1000

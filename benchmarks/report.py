@@ -26,6 +26,7 @@ GOALS: dict[str, tuple[float | None, float, bool, bool]] = {
     "a logged prediction / an unlogged one": (None, 1.5, False, True),
     "logged prediction at 1 M requests / at 1 k": (1.0, 1.5, False, True),
     "feedback at 1 M requests / at 1 k": (1.0, 1.5, False, True),
+    "state of a test at 1 M requests / at 1 k": (1.0, 1.5, False, True),
     "1,000 texts / the pipeline": (2.0, 1.3, True, True),
     "one text / the pipeline": (1.0, 0.8, True, True),
     "int8: share of labels that differ": (None, 0.03, False, True),

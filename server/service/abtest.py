@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.errors import BadRequest
-from server.storage.registry.requests import Tally
+from server.storage.registry.sums import Tally
 
 # Share of tests of equal algorithms in which the interval may leave out zero, at whatever moment one looks.
 ALPHA = 0.05

@@ -9,10 +9,10 @@ from server.service.abtest import METRICS, Comparison, compared
 from server.service.choice import UNDER_TEST, USUAL
 from server.service.entries import Entries
 from server.service.registration import Registration
-from server.storage.registry import abtests, algorithms, requests
+from server.storage.registry import abtests, algorithms, sums
 from server.storage.registry.algorithms import Held
 from server.storage.registry.connection import Conflict, Connection, RegistryDatabase
-from server.storage.registry.requests import Tally
+from server.storage.registry.sums import Tally
 from server.tables.writing import plain_json
 
 LOSER = "testing"
@@ -76,7 +76,7 @@ class ABTests:
                 raise BadRequest(f"test {number} has ended already")
             held = algorithms.locked(connection, _numbers(test))
             labels = [held[side].label for side in _numbers(test)]
-            sides = _sides(requests.tallies(connection, number), test)
+            sides = _sides(sums.tallies(connection, number), test)
             if promote:
                 _check_feedback(sides, labels, test["min_feedback"])
             told = compared(test["model_type"], *sides)
@@ -105,7 +105,7 @@ class ABTests:
         if row["verdict"] is not None:
             return shown | json.loads(row["verdict"])
         with self._database.reading() as connection:
-            sides = _sides(requests.tallies(connection, row["id"]), row)
+            sides = _sides(sums.tallies(connection, row["id"]), row)
         return shown | _verdict(row, sides, compared(row["model_type"], *sides), None)
 
 

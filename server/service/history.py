@@ -12,7 +12,7 @@ from server.service.abtest import METRICS, compared, score_of
 from server.storage.registry import history
 from server.storage.registry.connection import RegistryDatabase
 from server.storage.registry.history import Asked
-from server.storage.registry.requests import Tally
+from server.storage.registry.sums import Tally
 
 # Days that are looked back on, and moments of a test.
 DAYS, MOMENTS = 30, 60

@@ -76,6 +76,8 @@ class Registry:
                 full_response = plain_json(_failure(REDACTED) if failed else self._redaction.without(answer))
             test = one.abtest if one.status == UNDER_TEST else None
             label = None if failed else plain_json(answer["label"])
+            if test is not None:
+                connection.begin()
             number = requests.log(connection, requests.Logged(one.id, test, logged_input, full_response, label))
         return answer | {"request_id": number}, failed
 
@@ -102,7 +104,7 @@ class Registry:
             if found is None:
                 raise NoSuchEntry(f"there is no request {number}")
             loss = loss_of(found.model_type, found.label, feedback, found.failed)
-            requests.set_feedback(connection, number, kept, loss)
+            requests.set_feedback(connection, found, kept, loss)
         return self.entries.one("mlrequests", number)
 
     def set_status(self, number: int, status: str, by: str | None) -> dict[str, Any]:

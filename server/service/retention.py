@@ -5,8 +5,8 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 from server.errors import ServerError
+from server.storage.registry import requests
 from server.storage.registry.connection import RegistryDatabase
-from server.storage.registry.requests import remove_before
 
 logger = logging.getLogger(__name__)
 BATCH = 500
@@ -41,13 +41,17 @@ class Retention:
             return 0
         moment = datetime.now(UTC) - timedelta(days=self._keep_days)
         removed = 0
+        behind = None
         with self._database.alone("retention", wait=False) as mine:
             while mine and not self._ended.is_set():
+                # To pass over millions of a running test takes seconds, in which nobody else could write.
+                with self._database.reading() as connection:
+                    found = requests.old(connection, moment, behind, BATCH)
                 with self._database.writing() as connection:
-                    count = remove_before(connection, moment, BATCH)
-                removed += count
-                if count < BATCH:
+                    removed += requests.remove(connection, [one.id for one in found])
+                if len(found) < BATCH:
                     break
+                behind = found[-1]
                 self._ended.wait(PAUSE)
         return removed
 

@@ -7,7 +7,7 @@ import pytest
 
 from server.errors import BadRequest
 from server.service.abtest import compared, drawn_side, loss_of, normalised
-from server.storage.registry.requests import Tally
+from server.storage.registry.sums import Tally
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 from server.service import history as module
 from server.service.abtest import compared
 from server.service.history import MOMENTS, History
-from server.storage.registry import abtests, requests
+from server.storage.registry import abtests, requests, sums
 from server.storage.registry.algorithms import Entry, ensure_algorithm, ensure_endpoint
 from server.storage.registry.connection import RegistryDatabase
 from server.storage.registry.requests import Logged
@@ -43,14 +43,15 @@ def answer(database, count, test=None):
         for turn in range(count):
             number = requests.log(connection, Logged(1 + turn % 2, test, "{}", "{}", '"a"'))
             if turn % 5:
-                requests.set_feedback(connection, number, '"a"', float(turn % 6 == 1))
+                found = requests.answered(connection, number)
+                requests.set_feedback(connection, found, '"a"', float(turn % 6 == 1))
 
 
 def test_the_last_moment_of_a_test_is_how_it_stands(database, running):
     answer(database, 500)
     answer(database, 500, running["id"])
     with database.reading() as connection:
-        found = requests.tallies(connection, running["id"])
+        found = sums.tallies(connection, running["id"])
     now = compared("classifier", found[1], found[2])
     moments = History(database).moments(running)
     assert 50 < len(moments) <= MOMENTS

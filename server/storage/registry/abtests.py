@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from server.storage.registry import sums
 from server.storage.registry.tables import ABTest, Row
 
 
@@ -21,7 +22,9 @@ def add(connection: sa.Connection, values: Mapping[str, Any]) -> int:
         IntegrityError: the endpoint has a running test.
     """
     made = sa.insert(ABTest).values(**values, created_at=datetime.now(UTC)).returning(ABTest.id)
-    return connection.execute(made).scalar_one()
+    number = connection.execute(made).scalar_one()
+    sums.begin(connection, number, (values["parent_mlalgorithm1"], values["parent_mlalgorithm2"]))
+    return number
 
 
 def locked(connection: sa.Connection, number: int) -> Row | None:
@@ -38,3 +41,4 @@ def end(connection: sa.Connection, number: int, summary: str, verdict: str) -> N
         .where(ABTest.id == number)
         .values(ended_at=datetime.now(UTC), summary=summary, verdict=verdict)
     )
+    sums.end(connection, number)

@@ -35,6 +35,11 @@ REVISIONS = "registry_revision"
 PATIENCE = 30
 # Seconds until a database that could not be opened is tried again.
 PAUSE = 2.0
+# Seconds that others of a process wait for the thread that opens it. To bring millions of requests up to date takes a
+# minute, and a worker's threads must not all wait for that.
+OPENING = 5.0
+# What they are told to wait, in seconds.
+RETRY_AFTER = 5
 # A connection for each thread of a worker, and some more.
 POOL, MORE = 8, 16
 
@@ -49,6 +54,7 @@ class RegistryDatabase:
         self._url = sa.make_url(url)
         self._file = database_file(url)
         self._opening = threading.Lock()
+        self._opens_long = False
         # Belongs to the process of this id: connections do not survive a fork.
         self._opened: tuple[int, Place | None, sa.Engine] | None = None
         self._openings = 0
@@ -116,24 +122,33 @@ class RegistryDatabase:
         engine = self._open_engine()
         if engine is not None:
             return engine
-        with self._opening:
-            engine = self._open_engine()
-            if engine is not None:
-                return engine
-            if self._opened is not None and self._opened[0] == os.getpid():
-                logger.error("%s was moved, deleted or replaced while it was in use; it is opened anew", self._file)
-            self.close()
-            if self._refused is not None and time.monotonic() < self._refused[0]:
-                raise self._refused[1]
-            try:
-                with self._told():
-                    engine = self._open()
-            except RegistryUnavailable as error:
-                self._refused = time.monotonic() + PAUSE, error
-                raise
-            self._opened, self._refused = (os.getpid(), self._place(), engine), None
-            self._openings += 1
-            return engine
+        if not self._opening.acquire(timeout=0 if self._opens_long else OPENING):
+            self._opens_long = True
+            raise RegistryUnavailable(
+                "the registry's database is being opened and brought up to date; ask again soon",
+                retry_after=RETRY_AFTER,
+            )
+        try:
+            self._opens_long = False
+            return self._open_engine() or self._open_anew()
+        finally:
+            self._opening.release()
+
+    def _open_anew(self) -> sa.Engine:
+        if self._opened is not None and self._opened[0] == os.getpid():
+            logger.error("%s was moved, deleted or replaced while it was in use; it is opened anew", self._file)
+        self.close()
+        if self._refused is not None and time.monotonic() < self._refused[0]:
+            raise self._refused[1]
+        try:
+            with self._told():
+                engine = self._open()
+        except RegistryUnavailable as error:
+            self._refused = time.monotonic() + PAUSE, error
+            raise
+        self._opened, self._refused = (os.getpid(), self._place(), engine), None
+        self._openings += 1
+        return engine
 
     def _open_engine(self) -> sa.Engine | None:
         """The engine of this process, unless its file was moved or deleted: what is written there is lost."""
@@ -223,11 +238,7 @@ def migrate(connection: sa.Connection) -> None:
     Raises:
         RegistryUnavailable: they are of a release that this one does not know.
     """
-    settings = Migrations()
-    settings.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
-    # The folder's path may hold the character that usually separates paths.
-    settings.set_main_option("path_separator", "newline")
-    settings.attributes["connection"] = connection
+    settings = migration_steps(connection)
     steps = ScriptDirectory.from_config(settings)
     found = MigrationContext.configure(connection, opts={"version_table": REVISIONS}).get_current_heads()
     known = {step.revision for step in steps.walk_revisions()}
@@ -239,8 +250,19 @@ def migrate(connection: sa.Connection) -> None:
         )
     if set(found) != set(steps.get_heads()):
         connection.rollback()
+        logger.info("bringing the registry's database up to date, to revision %s", steps.get_current_head())
         command.upgrade(settings, "head")
         connection.commit()
+
+
+def migration_steps(connection: sa.Connection) -> Migrations:
+    """Alembic's settings, by which it finds the steps and the database."""
+    settings = Migrations()
+    settings.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    # The folder's path may hold the character that usually separates paths.
+    settings.set_main_option("path_separator", "newline")
+    settings.attributes["connection"] = connection
+    return settings
 
 
 def _configure_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:

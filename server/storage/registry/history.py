@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from server.storage.registry.algorithms import label_of
 from server.storage.registry.prepared import Prepared
-from server.storage.registry.requests import Tally
+from server.storage.registry.sums import Tally
 from server.storage.registry.tables import MLAlgorithm, MLRequest
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
+from server.storage.registry.ranges import Range, ranges_of
 from server.storage.registry.tables import (
     ABTest,
     Endpoint,
@@ -23,11 +24,12 @@ Condition = Callable[[Any], sa.ColumnElement[bool]]
 
 @dataclass(frozen=True)
 class Listing:
-    """One list: its rows, and a condition for each filter that it knows."""
+    """One list: its rows, a condition for each filter that it knows; where rows are many, the ranges that hold them."""
 
     table: type[Table]
     statement: sa.Select[Any]
     filters: Mapping[str, Condition]
+    ranges: Callable[[sa.Connection, Mapping[str, Any]], list[Range]] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ LISTINGS: dict[str, Listing] = {
             "parent_abtest": lambda number: MLRequest.parent_abtest == number,
             **_made(MLRequest),
         },
+        ranges_of,
     ),
     "abtests": Listing(
         ABTest,
@@ -131,13 +134,30 @@ def rows_of(connection: sa.Connection, name: str, filters: Mapping[str, Any], pa
     """The rows of the page, in the order of their numbers, which is that of the moments they were made in."""
     listing = LISTINGS[name]
     number = listing.table.id
-    statement = _filtered(listing, filters)
-    if page.after is not None:
-        statement = statement.where(number < page.after if page.newest_first else number > page.after)
-    statement = statement.order_by(number.desc() if page.newest_first else number).limit(page.limit)
-    if page.offset:
-        statement = statement.offset(page.offset)
+    if listing.ranges is None:
+        statement = _paged(_filtered(listing, filters).where(*_behind(number, page)), number, page)
+    else:
+        parts = [
+            sa.select(number).where(*conditions, *_behind(number, page))
+            for conditions in listing.ranges(connection, filters)
+        ]
+        if not parts:
+            return []
+        numbers = parts[0] if len(parts) == 1 else sa.union_all(*parts)
+        found = list(connection.scalars(_paged(numbers, numbers.selected_columns[0], page)))
+        statement = listing.statement.where(number.in_(found)).order_by(number.desc() if page.newest_first else number)
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def _behind(number: Any, page: Page) -> list[sa.ColumnElement[bool]]:
+    if page.after is None:
+        return []
+    return [number < page.after if page.newest_first else number > page.after]
+
+
+def _paged(statement: Any, number: Any, page: Page) -> Any:
+    ordered = statement.order_by(number.desc() if page.newest_first else number).limit(page.limit)
+    return ordered.offset(page.offset) if page.offset else ordered
 
 
 def count_of(connection: sa.Connection, name: str, filters: Mapping[str, Any]) -> int:

@@ -1,6 +1,7 @@
 """Statements that every prediction needs, compiled once and given to the driver."""
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,21 @@ class Driven:
 
     dialect: sa.Dialect
     connection: Any
+
+    def begin(self) -> None:
+        """Begin a transaction: in SQLite the only one, in PostgreSQL its driver has begun one by itself.
+
+        Raises:
+            OperationalError: the database refuses.
+        """
+        if self.dialect.name != "sqlite":
+            return
+        assert self.dialect.dbapi is not None
+        try:
+            with closing(self.connection.cursor()) as cursor:
+                cursor.execute("BEGIN IMMEDIATE")
+        except self.dialect.dbapi.Error as error:
+            raise OperationalError("BEGIN IMMEDIATE", None, error) from error
 
     def commit(self) -> None:
         """End the transaction, if there is one."""

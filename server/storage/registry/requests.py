@@ -1,13 +1,14 @@
 """The requests that algorithms answered, their feedback, and what a test compares."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from server.storage.registry import sums
 from server.storage.registry.prepared import Driven, Prepared
 from server.storage.registry.tables import ABTest, MLAlgorithm, MLRequest
 
@@ -25,10 +26,17 @@ class Logged:
 
 @dataclass(frozen=True)
 class Answered:
-    """The type of the algorithm that answered, and its label as a JSON text; None where it failed."""
+    """A request: the algorithm that answered, its type, and its label as a JSON text, None where it failed.
 
+    `abtest` is the test to which it belongs, if any; `loss` what that compares so far.
+    """
+
+    id: int
+    algorithm: int
     model_type: str
     response: str | None
+    abtest: int | None = None
+    loss: float | None = None
 
     @property
     def failed(self) -> bool:
@@ -42,21 +50,11 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What one side of a test has gathered: requests, those that can be compared, the sums of their losses."""
+class Old:
+    """A request that may go."""
 
-    requests: int = 0
-    feedback: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-
-    def __add__(self, later: "Tally") -> "Tally":
-        return Tally(
-            self.requests + later.requests,
-            self.feedback + later.feedback,
-            self.total + later.total,
-            self.squares + later.squares,
-        )
+    created_at: datetime
+    id: int
 
 
 _INSERT = Prepared(
@@ -66,7 +64,7 @@ _INSERT = Prepared(
 
 
 def log(connection: sa.Connection | Driven, request: Logged) -> int:
-    """Write the request down; its number."""
+    """Write the request down, and count it in its test, both in one transaction; its number."""
     made = _INSERT.rows(
         connection,
         input_data=request.input_data,
@@ -76,56 +74,57 @@ def log(connection: sa.Connection | Driven, request: Logged) -> int:
         parent_mlalgorithm=request.algorithm,
         parent_abtest=request.abtest,
     )
-    return int(made[0][0])
+    number = int(made[0][0])
+    if request.abtest is not None:
+        sums.count_request(connection, request.abtest, request.algorithm, number)
+    return number
 
 
 def answered(connection: sa.Connection, number: int) -> Answered | None:
-    """What answered the request, which nobody else can change until the transaction ends; None if there is none."""
+    """The request, which nobody else can change until the transaction ends; None if there is none."""
     found = connection.execute(
-        sa.select(MLAlgorithm.model_type, MLRequest.response)
+        sa.select(
+            MLRequest.id,
+            MLRequest.parent_mlalgorithm,
+            MLAlgorithm.model_type,
+            MLRequest.response,
+            MLRequest.parent_abtest,
+            MLRequest.loss,
+        )
         .join(MLAlgorithm, MLAlgorithm.id == MLRequest.parent_mlalgorithm)
         .where(MLRequest.id == number)
         .with_for_update(of=MLRequest, key_share=True)
     ).first()
-    return None if found is None else Answered(found.model_type, found.response)
+    return None if found is None else Answered(*found)
 
 
-def set_feedback(connection: sa.Connection, number: int, feedback: str, loss: float | None) -> None:
+def set_feedback(connection: sa.Connection, request: Answered, feedback: str, loss: float | None) -> None:
     """Keep the feedback (JSON), and what a test compares, in the place of any before."""
-    connection.execute(sa.update(MLRequest).where(MLRequest.id == number).values(feedback=feedback, loss=loss))
+    connection.execute(sa.update(MLRequest).where(MLRequest.id == request.id).values(feedback=feedback, loss=loss))
+    if request.abtest is not None:
+        sums.replace(connection, request.abtest, request.algorithm, request.id, request.loss, loss)
 
 
-def tallies(connection: sa.Connection, test: int) -> Mapping[int, Tally]:
-    """What each side of the test has gathered, by the algorithm's number.
+def old(connection: sa.Connection, moment: datetime, behind: Old | None, most: int) -> list[Old]:
+    """The oldest requests from before the moment that stand behind one of them, at most so many.
 
-    Sums of all losses, and not running ones: a feedback that was wrong by much and is corrected would leave its
-    rounding error in a running sum for ever. One index holds all that is read.
+    None belongs to a running test, and none ever will: no test that has ended runs again.
     """
-    loss = MLRequest.loss
-    found = connection.execute(
-        sa.select(
-            MLRequest.parent_mlalgorithm,
-            sa.func.count(),
-            sa.func.count(loss),
-            sa.func.sum(loss),
-            sa.func.sum(loss * loss),
-        )
-        .where(MLRequest.parent_abtest == test)
-        .group_by(MLRequest.parent_mlalgorithm)
-    )
-    return {row[0]: Tally(row[1], row[2], row[3] or 0.0, row[4] or 0.0) for row in found}
-
-
-def remove_before(connection: sa.Connection, moment: datetime, most: int) -> int:
-    """Remove at most so many requests from before the moment, none of a running test; how many were removed."""
     running = sa.select(ABTest.id).where(ABTest.ended_at.is_(None))
-    old = (
-        sa.select(MLRequest.id)
-        .where(
-            MLRequest.created_at < moment,
-            sa.or_(MLRequest.parent_abtest.is_(None), MLRequest.parent_abtest.not_in(running)),
-        )
-        .order_by(MLRequest.created_at)
-        .limit(most)
+    found = sa.select(MLRequest.created_at, MLRequest.id).where(
+        MLRequest.created_at < moment,
+        sa.or_(MLRequest.parent_abtest.is_(None), MLRequest.parent_abtest.not_in(running)),
     )
-    return connection.execute(sa.delete(MLRequest).where(MLRequest.id.in_(old))).rowcount
+    if behind is not None:
+        # The first condition is what SQLite finds by its index.
+        found = found.where(
+            MLRequest.created_at >= behind.created_at,
+            sa.or_(MLRequest.created_at > behind.created_at, MLRequest.id > behind.id),
+        )
+    rows = connection.execute(found.order_by(MLRequest.created_at, MLRequest.id).limit(most))
+    return [Old(*row) for row in rows]
+
+
+def remove(connection: sa.Connection, numbers: Collection[int]) -> int:
+    """Remove these requests; how many there were."""
+    return connection.execute(sa.delete(MLRequest).where(MLRequest.id.in_(numbers))).rowcount

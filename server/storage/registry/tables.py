@@ -37,11 +37,17 @@ def _index_where(condition: str, name: str, *columns: str, unique: bool = False)
     return sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
-class Table(DeclarativeBase):
-    """A table of the registry; each row has a number and the moment in which it was made."""
+class Base(DeclarativeBase):
+    """What the tables of the registry have in common."""
 
     metadata = sa.MetaData(naming_convention=NAMING)
     type_annotation_map = {int: NUMBER, str: sa.Text(), datetime: Moment(), float: sa.Double()}
+
+
+class Table(Base):
+    """A table of which each row has a number and the moment in which it was made."""
+
+    __abstract__ = True
 
     id: Mapped[int] = mapped_column(primary_key=True)
     created_at: Mapped[datetime]
@@ -110,6 +116,24 @@ class ABTest(Table):
     status_before2: Mapped[str]
 
 
+class ABTestSum(Base):
+    """A share of what one side of a running test has gathered; all shares of the side together tell it.
+
+    `requests` counts them, `feedback` those that are compared; `total` and `squares` are the sums of their losses and
+    of the squares of these, exact, as fractions.
+    """
+
+    __tablename__ = "abtestsum"
+
+    parent_abtest: Mapped[int] = mapped_column(sa.ForeignKey("abtest.id"), primary_key=True)
+    parent_mlalgorithm: Mapped[int] = mapped_column(sa.ForeignKey("mlalgorithm.id"), primary_key=True)
+    share: Mapped[int] = mapped_column(primary_key=True)
+    requests: Mapped[int]
+    feedback: Mapped[int]
+    total: Mapped[str]
+    squares: Mapped[str]
+
+
 class MLRequest(Table):
     """A prediction and what came back of it.
 
@@ -121,7 +145,7 @@ class MLRequest(Table):
     __table_args__ = (
         # Holds all that a history reads.
         sa.Index("ix_mlrequest_of_algorithms", "parent_mlalgorithm", "id", "loss"),
-        # Holds all that a verdict reads, and the way to it.
+        # Holds all that the moments of a test read, and the way to it.
         _index_where(
             "parent_abtest IS NOT NULL", "ix_mlrequest_of_tests", "parent_abtest", "parent_mlalgorithm", "id", "loss"
         ),

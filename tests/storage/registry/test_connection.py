@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from server.errors import RegistryUnavailable, ServerError
+from server.storage.registry import connection as module
 from server.storage.registry.algorithms import candidates, ensure_endpoint
 from server.storage.registry.connection import REVISIONS, RegistryDatabase
 from server.storage.registry.listing import LISTINGS, count_of
@@ -102,6 +104,33 @@ def test_a_file_that_is_moved_while_it_is_in_use_is_opened_anew(tmp_path, caplog
     assert database.opening() == before + 1
     assert caplog.text.count("was moved, deleted or replaced") == 1
     database.close()
+
+
+def test_who_would_wait_long_for_the_opening_is_told_to_ask_again(database, monkeypatch):
+    monkeypatch.setattr(module, "OPENING", 0.2)
+    is_migrating, may_end = threading.Event(), threading.Event()
+
+    def migrate(connection):
+        is_migrating.set()
+        assert may_end.wait(60)
+        migrate_for_real(connection)
+
+    migrate_for_real = module.migrate
+    monkeypatch.setattr(module, "migrate", migrate)
+    with ThreadPoolExecutor(1) as pool:
+        opener = pool.submit(_count, database)
+        assert is_migrating.wait(60)
+        for _ in range(2):
+            with pytest.raises(RegistryUnavailable, match="brought up to date; ask again soon") as told:
+                database.opening()
+            assert told.value.retry_after == module.RETRY_AFTER
+        # Only those who come first wait at all.
+        monkeypatch.setattr(module, "OPENING", 60)
+        with pytest.raises(RegistryUnavailable, match="ask again soon"):
+            database.opening()
+        may_end.set()
+        assert opener.result(60) == 0
+    assert _count(database) == 0
 
 
 def test_what_fails_beside_the_database_is_not_told_of_it(database):
