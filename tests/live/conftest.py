@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,8 @@ import pytest
 import requests
 
 from server.service.experiment_book import ExperimentBook
-from tests.conftest import ROOT, titanic_endpoint, write_config
+from tests.conftest import titanic_endpoint, write_config
+from tests.live.processes import ServerProcess, begin, begin_prepared
 
 APP = "wsgi:app"
 
@@ -23,16 +23,18 @@ APP = "wsgi:app"
 class LiveServer:
     """gunicorn as a process group of its own; `kill` is kill -9 of all of it.
 
-    Another `app` than wsgi.py's is a module beside the configuration.
+    Another `app` than wsgi.py's is a module beside the configuration. One that is not `prepared` begins with the
+    command that users type, some seconds later.
     """
 
-    def __init__(self, config: Path, log: Path, workers: int = 2, app: str = APP) -> None:
+    def __init__(self, config: Path, log: Path, workers: int = 2, app: str = APP, prepared: bool = True) -> None:
         self.config, self.log, self.workers, self.app = config, log, workers, app
+        self._begin = begin_prepared if prepared else begin
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: ServerProcess | None = None
         self._groups: list[int] = []
 
     def start(self, ready: bool = True) -> None:
@@ -43,11 +45,7 @@ class LiveServer:
         }
         if self.app != APP:
             environment["PYTHONPATH"] = str(self.config.parent)
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", self.app],
-                cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+        self.process = self._begin(self.app, environment, self.log)
         self._groups.append(self.process.pid)
         self.wait("/readyz" if ready else "/healthz")
 
@@ -124,11 +122,11 @@ def _name(pid: int) -> str:
 
 @contextmanager
 def serving(
-    folder: Path, url: dict[str, Any], ready: bool = True, workers: int = 2, **settings: Any
+    folder: Path, url: dict[str, Any], ready: bool = True, workers: int = 2, prepared: bool = True, **settings: Any
 ) -> Iterator[LiveServer]:
     """A server for the given endpoints (name → entry); configuration, state and log lie in the folder."""
     values = {"url": url, "server": settings}
-    server = LiveServer(write_config(folder, values), folder / "server.log", workers)
+    server = LiveServer(write_config(folder, values), folder / "server.log", workers, prepared=prepared)
     try:
         server.start(ready)
         yield server

@@ -24,7 +24,9 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # What is asked, and what must be done before; how programs are installed is another matter.
 COMMAND = re.compile(r"(curl|head|tail|python (\w+\.py|-m zipfile))( |$)")
 FILE = re.compile(r"(?:# |\{# )([\w.]+\.(?:py|html))\b")
-DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+# Its server begins with the command that users type.
+FIRST = "README.md"
+DOCUMENTS = [FIRST, *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -32,8 +34,10 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 def endpoints(document: str) -> dict[str, dict]:
-    """Those of config.yaml, and those of the document; of other people's servers none is there to be asked."""
-    found = yaml.safe_load((ROOT / "config.yaml").read_text())["url"]
+    """Those of config.yaml that the document names, and its own; of other people's servers none can be asked."""
+    shown = (ROOT / document).read_text()
+    given = yaml.safe_load((ROOT / "config.yaml").read_text())["url"]
+    found = {name: entry for name, entry in given.items() if name in shown}
     for text in blocks(document, "yaml"):
         if "example.com" not in text:
             found |= yaml.safe_load(text).get("url") or {}
@@ -93,7 +97,7 @@ def run(command: str, folder: Path) -> str:
 def test_the_examples_of_a_document_answer_as_it_shows(tmp_path, monkeypatch, hub, document):
     write_files(tmp_path, document)
     monkeypatch.setenv("HF_HOME", str(hub))
-    with serving(tmp_path, endpoints(document)) as server:
+    with serving(tmp_path, endpoints(document), prepared=document != FIRST) as server:
         for command, shown in calls(document):
             answer = run(command.replace("http://127.0.0.1:8000", server.url), tmp_path)
             assert re.match(as_pattern(shown), answer, re.DOTALL), f"{command}\n{answer[:500]}"

@@ -50,7 +50,7 @@ VALID |= {
 }
 
 
-# These are read in a process of their own each time, which takes a fifth of a second.
+# These are read in a process of their own each time, which takes a sixth of a second.
 CONFINED = ("xlsx", "xls", "ods", "feather", "lz4.feather", "zstd.feather", "parquet", "plain.parquet")
 
 
