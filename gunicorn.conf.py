@@ -2,7 +2,22 @@
 
 import os
 
-bind = os.environ.get("RESTIMATOR_BIND", "127.0.0.1:8000")
+from server.config import load_config
+from server.errors import ConfigError
+
+
+def _asks_for_keys():
+    try:
+        return load_config().server.keys is not None
+    except ConfigError:
+        # The application says what is wrong.
+        return False
+
+
+ASKS_FOR_KEYS = _asks_for_keys()
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "unix:")
+# Without keys, whoever reaches the server may do everything.
+bind = os.environ.get("RESTIMATOR_BIND", "0.0.0.0:8000" if ASKS_FOR_KEYS else "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # Keeps connections alive, and a long request does not hold up the worker's heartbeat.
 worker_class = "gthread"
@@ -20,6 +35,20 @@ def on_starting(server):
     """Fork the launcher of trainings while the master has neither threads nor workers."""
     if server.cfg.preload_app:
         server.app.wsgi().extensions["restimator"].before_fork()
+
+
+def when_ready(server):
+    """Say who can reach the server, if it asks for no key."""
+    if ASKS_FOR_KEYS:
+        return
+    if all(address.startswith(LOOPBACK) for address in server.cfg.bind):
+        server.log.info("no keys are configured (server.keys): only this machine is answered")
+    else:
+        server.log.warning(
+            "no keys are configured (server.keys), and the server listens on %s: whoever reaches it can train, change "
+            "and delete models",
+            ", ".join(server.cfg.bind),
+        )
 
 
 def post_worker_init(worker):

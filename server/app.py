@@ -16,6 +16,7 @@ from server.service.checks import classifier_problems, model_problems, transform
 from server.service.classifier import DocumentClassifier
 from server.service.endpoint import Endpoint
 from server.service.experiment_book import ExperimentBook
+from server.service.keys import KeyRing
 from server.service.runs import Runs
 from server.service.text import TextEndpoint
 from server.web.request_data import StrictRequest
@@ -127,13 +128,14 @@ def create_app(config: Config, runner: Runner | None = None) -> Server:
     app.request_class = StrictRequest
     limits = config.server.limits
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = int(limits.body_mb * 2**20)
+    keys = KeyRing(config)
     application = Application(config, runner or _runner(config))
     application.load_models()
     app.extensions["restimator"] = application
     app.registry = application.registry or NoRegistry()
     app.before_request(application.start)
     register_routes(
-        app, application.endpoints, application.classifiers, application.runs, config.server, application.registry
+        app, application.endpoints, application.classifiers, application.runs, config.server, keys, application.registry
     )
     return app
 

@@ -1,4 +1,4 @@
-"""Commands: flask --app wsgi config check, text fetch; those of runs are in `cli_runs`."""
+"""Commands: flask --app wsgi config check, text fetch; those of runs and keys are in `cli_runs` and `cli_keys`."""
 
 import json
 import sys
@@ -10,6 +10,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from server.app import Application, template_problems
+from server.cli_keys import key_commands
 from server.cli_runs import run_commands
 from server.config import Config, ConfigFile, without_secrets
 from server.errors import ServerError
@@ -89,3 +90,4 @@ def add_commands(app: Flask) -> None:
     app.cli.add_command(config_commands)
     app.cli.add_command(text_commands)
     app.cli.add_command(run_commands)
+    app.cli.add_command(key_commands)

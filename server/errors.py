@@ -10,6 +10,8 @@ ServerError
 │   ├── TransformFailed     400   a transform that does not take these rows
 │   ├── UntrainableRows     400   rows from which this class cannot learn
 │   └── AlgorithmFailed     400   an algorithm of the registry without a usable answer
+├── KeyMissing              401   no key that this server knows
+├── Forbidden               403   a key that does not open this, or another site's page
 ├── ModelMissing            404   no trained model
 ├── NoSuchEntry             404   nothing of this number or name in the registry
 ├── EntryConflict           409   a change that the registry's entries do not allow
@@ -108,6 +110,20 @@ class AlgorithmFailed(BadRequest):
     """An algorithm of the registry gave no answer that could be used."""
 
     title = "The algorithm failed"
+
+
+class KeyMissing(ServerError):
+    """The request brings no key that this server knows."""
+
+    status = 401
+    title = "Key missing"
+
+
+class Forbidden(ServerError):
+    """The request's key does not open this, or the request was sent by another site's page."""
+
+    status = 403
+    title = "Forbidden"
 
 
 class ModelMissing(ServerError):

@@ -3,6 +3,7 @@
 from server.config.classifier import ClassifierHandlerEndpoint, ClassifierModelOptions
 from server.config.config_file import ConfigFile
 from server.config.database_url import database_file, without_secrets
+from server.config.keys import SCOPES, Key, Scope, hash_of, keys_text, read_keys
 from server.config.loading import Config, load_config
 from server.config.registry import (
     LISTS,
@@ -13,19 +14,12 @@ from server.config.registry import (
     RegistryHandlerEndpoint,
     algorithm_of,
 )
-from server.config.sections import (
-    DataSource,
-    Limits,
-    ModelEntry,
-    RequestsSection,
-    ServerSection,
-    TextHandlerEndpoint,
-    TextModelOptions,
-    TrainingOptions,
-)
+from server.config.sections import DataSource, ModelEntry, TextHandlerEndpoint, TextModelOptions, TrainingOptions
+from server.config.server_section import Limits, RequestsSection, ServerSection
 
 __all__ = [
     "LISTS",
+    "SCOPES",
     "SETTABLE",
     "STATUSES",
     "Algorithm",
@@ -35,16 +29,21 @@ __all__ = [
     "Config",
     "ConfigFile",
     "DataSource",
+    "Key",
     "Limits",
     "ModelEntry",
     "RegistryHandlerEndpoint",
     "RequestsSection",
+    "Scope",
     "ServerSection",
     "TextHandlerEndpoint",
     "TextModelOptions",
     "TrainingOptions",
     "algorithm_of",
     "database_file",
+    "hash_of",
+    "keys_text",
     "load_config",
+    "read_keys",
     "without_secrets",
 ]

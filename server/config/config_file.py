@@ -6,7 +6,8 @@ from pydantic import Field
 
 from server.config.classifier import ClassifierHandlerEndpoint
 from server.config.registry import RegistryHandlerEndpoint
-from server.config.sections import ModelEntry, Section, ServerSection
+from server.config.sections import ModelEntry, Section
+from server.config.server_section import ServerSection
 
 EndpointEntry = Annotated[
     ModelEntry | ClassifierHandlerEndpoint | RegistryHandlerEndpoint, Field(discriminator="handler")

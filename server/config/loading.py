@@ -15,7 +15,8 @@ from server.config.config_file import ConfigFile, EndpointEntry
 from server.config.mistakes import problems_of
 from server.config.paths import absolute, endpoint_paths, server_paths
 from server.config.registry import RegistryHandlerEndpoint, registry_problems
-from server.config.sections import ModelEntry, ServerSection
+from server.config.sections import ModelEntry
+from server.config.server_section import ServerSection
 from server.config.variables import expand, merged, settings_from
 from server.errors import ConfigError, Problem, did_you_mean
 

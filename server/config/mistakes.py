@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from server.config.database_url import without_secrets
+from server.config.keys import ELSEWHERE, IN_THE_FILE
 from server.errors import Problem, did_you_mean
 
 # pydantic names types of Python where the file has sections and lists.
@@ -52,7 +53,9 @@ def _problem(model: type[BaseModel], error: ErrorDetails) -> Problem:
 
 
 def _is_union_branch(part: str | int) -> bool:
-    return isinstance(part, str) and (part == "bool" or part.startswith(("tuple[", "function-")))
+    return isinstance(part, str) and (
+        part in ("bool", IN_THE_FILE, ELSEWHERE) or part.startswith(("tuple[", "function-"))
+    )
 
 
 def _shown(value: Any) -> str:
@@ -64,15 +67,22 @@ def _keys_at(model: type[BaseModel], location: Iterable[str | int], handler: str
     """The keys that the section at this place of the file knows, of an endpoint with this handler."""
     current: Any = model
     for part in location:
-        if get_origin(current) is dict:
+        if isinstance(part, int):
+            current = get_args(_list_in(current))[0]
+        elif get_origin(current) is dict:
             current = get_args(current)[1]
-        elif get_origin(current) is tuple:
-            current = get_args(current)[0]
         elif section := _section_in(current, handler):
             fields = {(field.alias or name): field.annotation for name, field in section.model_fields.items()}
             current = fields.get(str(part))
     section = _section_in(current, handler)
     return {field.alias or name for name, field in section.model_fields.items()} if section else set()
+
+
+def _list_in(annotation: Any) -> Any:
+    """The type of a list within an annotation: itself, or a branch of a union."""
+    if get_origin(annotation) is tuple:
+        return annotation
+    return next(filter(None, map(_list_in, get_args(annotation))), None)
 
 
 def _section_in(annotation: Any, handler: str | int | None) -> type[BaseModel] | None:

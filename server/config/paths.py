@@ -7,7 +7,8 @@ from server.config.classifier import WEIGHTS, ClassifierHandlerEndpoint
 from server.config.config_file import EndpointEntry
 from server.config.database_url import absolute_url
 from server.config.registry import RegistryHandlerEndpoint
-from server.config.sections import TASKS, ModelEntry, ServerSection
+from server.config.sections import TASKS, ModelEntry
+from server.config.server_section import ServerSection
 
 
 def absolute(path: str, folder: Path) -> str:
@@ -25,7 +26,10 @@ def server_paths(server: ServerSection, folder: Path) -> ServerSection:
     }
     if "database" in server.model_fields_set:
         urls["database"] = absolute_url(urls["database"], folder)
-    return server.model_copy(update={"models_dir": models, "data_dir": absolute(server.data_dir, folder), **urls})
+    paths = {"models_dir": models, "data_dir": absolute(server.data_dir, folder)}
+    if isinstance(server.keys, str):
+        paths["keys"] = absolute(server.keys, folder)
+    return server.model_copy(update=paths | urls)
 
 
 def _classifier_paths(

@@ -10,6 +10,8 @@ from server.errors import Problem, did_you_mean
 
 VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 PREFIX = "RESTIMATOR_SERVER__"
+# Settings that have a variable of their own beside it.
+SHORT = {"RESTIMATOR_KEYS": f"{PREFIX}KEYS"}
 
 
 def expand(value: Any, variables: Mapping[str, str], path: str, problems: list[Problem]) -> Any:
@@ -39,9 +41,10 @@ def settings_from(environment: Mapping[str, str], problems: list[Problem]) -> di
     """The server section that RESTIMATOR_SERVER__<KEY> variables describe, nested keys joined by __."""
     section: dict[str, Any] = {}
     for name in sorted(environment):
-        if not name.startswith(PREFIX):
+        setting = SHORT.get(name, name)
+        if not setting.startswith(PREFIX):
             continue
-        *parents, last = name.removeprefix(PREFIX).lower().split("__")
+        *parents, last = setting.removeprefix(PREFIX).lower().split("__")
         place = section
         for parent in parents:
             place = place.setdefault(parent, {})

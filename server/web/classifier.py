@@ -1,10 +1,9 @@
 """ClassifierHandler's eight routes, with the answers that its seed documents."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Response, request
-from flask_restful import Resource
 
 from server.config import Limits
 from server.errors import BadRequest, NoSuchRun, RunConflict, ServerError, did_you_mean
@@ -13,6 +12,7 @@ from server.service.classifier_fields import check_known, text_field
 from server.service.runs import run_info
 from server.web.request_data import read_request
 from server.web.responses import PROBLEM, errors_told_by, json_response
+from server.web.security import GuardedResource
 
 NO_DOCUMENTS: Mapping[str, Any] = {
     "number_documents_treated": 0,
@@ -48,7 +48,7 @@ def in_envelope(error: ServerError) -> Response:
     return enveloped(error.status, error.title, error=several if len(error.problems) > 1 else error.detail)
 
 
-class ClassifierResource(Resource):
+class ClassifierResource(GuardedResource):
     """One of the routes."""
 
     method_decorators = [in_envelope]
@@ -56,6 +56,10 @@ class ClassifierResource(Resource):
     def __init__(self, classifier: DocumentClassifier, limits: Limits) -> None:
         self._classifier = classifier
         self._limits = limits
+        self.takes_other_sites = not classifier.entry.kwargs.xsrf_cookies
+
+    def subject(self) -> str | None:
+        return self._classifier.name
 
     def _given(self) -> dict[str, Any]:
         """The body's fields; those of a form or query have one value each, but for the labels."""
@@ -74,12 +78,16 @@ class ClassifierResource(Resource):
 class Process(ClassifierResource):
     """Begin to read documents and to learn from them."""
 
+    scopes: ClassVar = {"POST": "train"}
+
     def post(self) -> Response:
         return enveloped(200, "Success", run_info(self._classifier.process(self._given())))
 
 
 class Predict(ClassifierResource):
     """Classify a text."""
+
+    scopes: ClassVar = {"POST": "predict"}
 
     def post(self) -> Response:
         return enveloped(200, "Success", self._classifier.predict(self._given()))
@@ -88,6 +96,8 @@ class Predict(ClassifierResource):
 class JobStatus(ClassifierResource):
     """The last three runs of an experiment."""
 
+    scopes: ClassVar = {"POST": "read"}
+
     def post(self) -> Response:
         return _last_runs(self._classifier, self._named("experiment_name"))
 
@@ -95,12 +105,16 @@ class JobStatus(ClassifierResource):
 class RunIdStatus(ClassifierResource):
     """The last three runs of an experiment, by GET."""
 
+    scopes: ClassVar = {"GET": "read"}
+
     def get(self) -> Response:
         return _last_runs(self._classifier, self._named("experiment_name"))
 
 
 class LastRuns(ClassifierResource):
     """The latest run of each experiment."""
+
+    scopes: ClassVar = {"GET": "read"}
 
     def get(self) -> Response:
         for name in request.args:
@@ -116,6 +130,7 @@ class LastRuns(ClassifierResource):
 class Deletion(ClassifierResource):
     """Deletions answer by one sentence, also when nothing could be deleted."""
 
+    scopes: ClassVar = {"POST": "admin"}
     field = "experiment_name"
     what = "Experiment"
 

@@ -5,15 +5,15 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Response, render_template, request
-from flask_restful import Resource
 
 from server.errors import NotReady
 from server.service.classifier import DocumentClassifier
 from server.web.classifier import ROUTES, told
 from server.web.responses import html_response, json_response, page_or_json
+from server.web.security import GuardedResource
 
 # How many experiments are listed.
 SHOWN = 100
@@ -40,11 +40,16 @@ class Call:
         return f"curl {shlex.quote(self.url)} -H 'Content-Type: application/json' \\\n  -d {body}"
 
 
-class ClassifierPage(Resource):
+class ClassifierPage(GuardedResource):
     """The endpoint itself: for people a page, for programs the same as JSON."""
+
+    scopes: ClassVar = {"GET": "read"}
 
     def __init__(self, classifier: DocumentClassifier) -> None:
         self._classifier = classifier
+
+    def subject(self) -> str | None:
+        return self._classifier.name
 
     def get(self) -> Response:
         is_page = page_or_json(request, "html") == "html"

@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask import Response, render_template, request
-from flask_restful import Resource
 
 from server.service.classifier import DocumentClassifier
 from server.service.endpoint import Endpoint
 from server.service.overview import Overview, overview
 from server.web.responses import html_response, json_response, page_or_json
+from server.web.security import GuardedResource, opens
 
 if TYPE_CHECKING:
     from server.service.registry import Registry
 
 
-class Index(Resource):
-    """The endpoints, for people as a page and for programs as JSON."""
+class Index(GuardedResource):
+    """The endpoints that the key opens, for people as a page and for programs as JSON."""
+
+    scopes: ClassVar = {"GET": "read"}
 
     def __init__(
         self,
@@ -30,17 +32,19 @@ class Index(Resource):
         self._registry = registry
 
     def get(self) -> Response:
-        entries = [(endpoint, overview(endpoint)) for endpoint in self._endpoints.values()]
+        entries = [(endpoint, overview(endpoint)) for name, endpoint in self._endpoints.items() if opens(name)]
+        classifiers = [one for name, one in self._classifiers.items() if opens(name)]
+        registry = self._registry if self._registry and opens(self._registry.name) else None
         if page_or_json(request, "html") == "json":
             listed = [_entry(endpoint, seen) for endpoint, seen in entries]
-            listed += [_classifier_entry(one) for one in self._classifiers.values()]
-            return json_response({"endpoints": listed + ([_registry_entry(self._registry)] if self._registry else [])})
+            listed += map(_classifier_entry, classifiers)
+            return json_response({"endpoints": listed + ([_registry_entry(registry)] if registry else [])})
         page = render_template(
             "index.html",
             entries=entries,
-            classifiers=list(self._classifiers.values()),
-            registry=self._registry,
-            registry_entry=_registry_entry(self._registry) if self._registry else None,
+            classifiers=classifiers,
+            registry=registry,
+            registry_entry=_registry_entry(registry) if registry else None,
             now=datetime.now(UTC),
         )
         return html_response(page)

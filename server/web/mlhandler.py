@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from flask import Response, request, send_file
-from flask_restful import Resource
 
+from server.config import Scope
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.service.endpoint import Endpoint
 from server.service.runs import Runs
@@ -26,20 +26,36 @@ from server.web.responses import (
     table_response,
 )
 from server.web.runs import accepted, patience, prefix, run_list
+from server.web.security import GuardedResource, require
 from server.web.template import template_page
 
 ACTIONS = ("predict", "score", "append", "train", "retrain")
+CHANGING = ("append", "train", "retrain")
 VIEWS = ("_model", "_params", "_cache", "_download", "_picture", "_runs")
 TARGET_OPTIONS = ("target_col", "_target_col")
 
 
-class MLHandlerResource(Resource):
+class MLHandlerResource(GuardedResource):
     """One endpoint's URL."""
+
+    scopes: ClassVar = {"POST": None, "PUT": "train", "DELETE": "admin"}
 
     def __init__(self, endpoint: Endpoint, runs: Runs) -> None:
         self.endpoint_ = endpoint
         self._runs = runs
         self._limits = endpoint.config.server.limits
+        self.takes_other_sites = not endpoint.entry.kwargs.xsrf_cookies
+
+    def subject(self) -> str | None:
+        return self.endpoint_.name
+
+    def scope(self) -> Scope | None:
+        if request.method not in ("GET", "HEAD"):
+            return super().scope()
+        if "_download" in request.args:
+            return "admin"
+        is_view = any(name in request.args for name in VIEWS)
+        return "read" if is_view or not (request.args or request.content_length) else "predict"
 
     def get(self) -> Response:
         """The page, a description, the data, the model, or predictions for the columns given."""
@@ -86,6 +102,7 @@ class MLHandlerResource(Resource):
         if action not in actions:
             hint = did_you_mean(str(action), ACTIONS) or f"; known: {', '.join(ACTIONS)}"
             raise BadRequest(f"unknown _action {action!r}{hint}")
+        require("train" if action in CHANGING else "predict", self.endpoint_.name)
         return actions[action](data)
 
     def put(self) -> Response:
@@ -126,6 +143,7 @@ class MLHandlerResource(Resource):
 
     def _few(self, rows: Sequence[Mapping[str, Any]], options: Mapping[str, str]) -> Any | None:
         """The answer for a few plain rows; None if they are for `_predict`."""
+        require("predict", self.endpoint_.name)
         return self.endpoint_.predict_few(rows, options.get("_output"))
 
     def _predict(self, data: RequestData, rows: pd.DataFrame | None = None) -> Response:

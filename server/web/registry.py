@@ -1,10 +1,10 @@
 """RegistryHandler: predictions, feedback, statuses, A/B tests, and the lists of what there is."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Response, request
-from flask_restful import Api, Resource
+from flask_restful import Api
 
 from server.config import LISTS
 from server.errors import BadRequest, NoSuchEntry, ServerError
@@ -28,14 +28,21 @@ from server.web.registry_query import (
     text_of,
 )
 from server.web.responses import chosen_format, errors_told_by, json_response, page_or_json, varying
+from server.web.security import GuardedResource
 
 
-class RegistryResource(Resource):
+class RegistryResource(GuardedResource):
     """One of the routes."""
+
+    scopes: ClassVar = {"GET": "read", "POST": "admin"}
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._limits = registry.config.server.limits
+        self.takes_other_sites = not registry.entry.kwargs.xsrf_cookies
+
+    def subject(self) -> str | None:
+        return self._registry.name
 
 
 class Root(RegistryResource):
@@ -132,6 +139,8 @@ class EndpointEntry(Entry):
 class RequestEntry(Entry):
     """A request; its feedback can be given, and corrected."""
 
+    scopes: ClassVar = {"GET": "read", "PUT": "predict", "PATCH": "predict"}
+
     def put(self, number: str) -> Response:
         given = read_fields(request, self._limits, ("feedback",), ("feedback",))
         return json_response(self._registry.feedback(_number(number), given["feedback"]))
@@ -157,6 +166,8 @@ def in_envelope(error: ServerError) -> Response:
 
 class Predict(RegistryResource):
     """The answer of an algorithm, written down before it is given."""
+
+    scopes: ClassVar = {"POST": "predict"}
 
     method_decorators = [in_envelope]
 

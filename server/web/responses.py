@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from werkzeug.wsgi import wrap_file
 
 from server.config import Limits
-from server.errors import InvalidParameter, NotReady, ServerError, TooLarge, did_you_mean
+from server.errors import InvalidParameter, KeyMissing, NotReady, ServerError, TooLarge, did_you_mean
 from server.service.prediction import Prediction
 from server.tables.spooling import size_of, spooled
 from server.tables.streaming import joined_json, joined_table
@@ -27,6 +27,10 @@ PARTED_FORMATS = ("json", "csv", "jsonl", "parquet")
 PREDICTION_FORMATS = ("json", "csv", "xlsx", "parquet", "jsonl")
 TABLE_FORMATS = (*PREDICTION_FORMATS, "h5")
 PAGE_FORMATS = ("html", "json")
+OWN_FILES_ONLY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 def json_response(value: Any, status: int = 200) -> Response:
@@ -34,9 +38,11 @@ def json_response(value: Any, status: int = 200) -> Response:
     return Response(to_json(value), status, content_type="application/json")
 
 
-def html_response(page: str) -> Response:
-    """The page."""
-    return Response(page, content_type="text/html; charset=utf-8")
+def html_response(page: str, status: int = 200) -> Response:
+    """One of the server's own pages, which runs its own files only and is shown in no other site's frame."""
+    response = Response(page, status, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = OWN_FILES_ONLY
+    return response
 
 
 def page_or_json(request: Request, usual: str) -> str:
@@ -162,7 +168,7 @@ def errors_told_by(tell: Callable[[ServerError], Response]) -> Callable[[Method]
                 response = tell(error)
                 if isinstance(error, NotReady):
                     logger.warning("%s: %s", error.title, error.detail)
-                response.headers.update(_retry(error))
+                response.headers.update(_headers(error))
                 return response
 
         return answer
@@ -170,17 +176,17 @@ def errors_told_by(tell: Callable[[ServerError], Response]) -> Callable[[Method]
     return decorate
 
 
-def _retry(error: ServerError) -> dict[str, str]:
+def _headers(error: ServerError) -> dict[str, str]:
     if isinstance(error, NotReady) and error.retry_after is not None:
         return {"Retry-After": str(error.retry_after)}
-    return {}
+    return {"WWW-Authenticate": "Bearer"} if isinstance(error, KeyMissing) else {}
 
 
 def _known(error: ServerError) -> Response:
     if error.status >= 500:
         logger.warning("%s: %s", error.title, error.detail)
     errors = [{"pointer": part.pointer, "detail": part.detail} for part in error.problems]
-    return problem(error.status, error.title, error.detail, errors, _retry(error))
+    return problem(error.status, error.title, error.detail, errors, _headers(error))
 
 
 def _http(error: HTTPException) -> Response:

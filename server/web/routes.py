@@ -1,22 +1,26 @@
 """The table of URLs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 from flask_restful import Api, Resource
 
 from server.config import Limits, ServerSection
+from server.errors import InvalidParameter, KeyMissing
 from server.service.classifier import DocumentClassifier
 from server.service.endpoint import Endpoint
+from server.service.keys import KeyRing
 from server.service.runs import Runs
 from server.service.text import TextEndpoint
 from server.web.classifier import ROUTES, in_its_envelope
 from server.web.classifier_page import ClassifierPage
 from server.web.index import Index
+from server.web.login import LOGIN, LOGOUT, login_page, register_login
 from server.web.mlhandler import MLHandlerResource
-from server.web.responses import error_response, json_response
+from server.web.responses import error_response, json_response, page_or_json
 from server.web.runs import PATH, RunListResource, RunResource, prefix
+from server.web.security import guard
 from server.web.static_files import FOLDER, register_static_files
 from server.web.text import TextHandlerResource
 from server.web.wording import FILTERS
@@ -37,9 +41,18 @@ class ProblemApi(Api):
 
     def error_router(self, original_handler: Any, e: Exception) -> Response:
         """Every error of the application, also outside resources."""
+        if isinstance(e, KeyMissing) and _asks_for_page():
+            return login_page(401, request.full_path.rstrip("?"))
         response = error_response(e, self._limits)
         is_of_classifier = request.url_rule is None and request.path.startswith(self._enveloped)
         return in_its_envelope(response) if is_of_classifier else response
+
+
+def _asks_for_page() -> bool:
+    try:
+        return request.method == "GET" and page_or_json(request, "json") == "html"
+    except InvalidParameter:
+        return False
 
 
 class Health(Resource):
@@ -67,7 +80,7 @@ class Ready(Resource):
 
 def belongs_to_server(pattern: str, base: str) -> bool:
     """Whether the path is one of the server's own, or inside the folder of the pages' files."""
-    folders = (base + FOLDER, base + PATH, PATH)
+    folders = (base + FOLDER, base + PATH, PATH, base + LOGIN, base + LOGOUT)
     return pattern in OWN or any(pattern == folder or pattern.startswith(folder + "/") for folder in folders)
 
 
@@ -77,6 +90,7 @@ def register_routes(
     classifiers: Mapping[str, DocumentClassifier],
     runs: Runs,
     server: ServerSection,
+    keys: KeyRing,
     registry: "Registry | None" = None,
 ) -> None:
     """Give every endpoint its URL, and the server its own.
@@ -90,20 +104,27 @@ def register_routes(
     api.add_resource(Ready, "/readyz", resource_class_kwargs={"endpoints": endpoints, "registry": registry})
     _add_registry(api, registry)
     base = prefix(server.base_url)
+    guard(app, keys)
+    if not keys.is_open:
+        register_login(api, keys, base)
     _add_runs(api, runs, base)
     app.jinja_env.filters.update(FILTERS)
     register_static_files(app, base)
+    listed = {"endpoints": endpoints, "classifiers": classifiers, "registry": registry}
     served: list[Endpoint | DocumentClassifier | Registry] = [
         *endpoints.values(),
         *classifiers.values(),
         *([registry] if registry else []),
     ]
-    claimed = {one.entry.pattern for one in served}
+    _add_index(api, base, {one.entry.pattern for one in served}, listed)
+
+
+def _add_index(api: Api, base: str, claimed: Collection[str], listed: Mapping[str, Any]) -> None:
+    """The list of endpoints, where no endpoint claims the place; pages know where it and the runs are."""
     free = [path for path in dict.fromkeys((base or "/", "/")) if path not in claimed]
     if free:
-        listed = {"endpoints": endpoints, "classifiers": classifiers, "registry": registry}
         api.add_resource(Index, *free, resource_class_kwargs=listed, strict_slashes=False)
-    app.context_processor(
+    api.app.context_processor(
         lambda: {
             "index": request.script_root + free[0] if free else None,
             "runs_url": f"{request.script_root}{base}{PATH}",

@@ -1,16 +1,16 @@
 """Runs: listed, shown, cancelled."""
 
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from flask import Response, request
-from flask_restful import Resource
 from werkzeug.http import parse_dict_header
 
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.service.runs import MOST, Runs
 from server.web.responses import json_response, page_or_json, picture_response, varying
 from server.web.run_pages import ON_PAGE, list_page, run_page
+from server.web.security import SAFE, GuardedResource, opens_some, require, the_only_endpoint
 
 PATH = "/runs"
 # Digits of a number that means anything here.
@@ -20,8 +20,10 @@ VIEWS = ("_format", "_losses", "_picture")
 USUAL = 100
 
 
-class RunListResource(Resource):
-    """The runs of all endpoints."""
+class RunListResource(GuardedResource):
+    """The runs of all endpoints, or of those that the key opens."""
+
+    scopes: ClassVar = {"GET": "read"}
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
@@ -30,7 +32,9 @@ class RunListResource(Resource):
         """Some of them, newest first, and the address of the others: as JSON, or for browsers as a page."""
         _check_names("filter", (*FILTERS, "_format"))
         is_page = page_or_json(request, "json") == "html"
-        found, following = _found(self._runs, request.args.get("endpoint") or None, "", ON_PAGE if is_page else USUAL)
+        endpoint = request.args.get("endpoint") or the_only_endpoint()
+        require("read", endpoint)
+        found, following = _found(self._runs, endpoint, "", ON_PAGE if is_page else USUAL)
         return varying(
             list_page(found, following, self._runs.patterns)
             if is_page
@@ -38,8 +42,10 @@ class RunListResource(Resource):
         )
 
 
-class RunResource(Resource):
+class RunResource(GuardedResource):
     """One run."""
+
+    scopes: ClassVar = {"GET": "read", "DELETE": "train"}
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
@@ -47,6 +53,7 @@ class RunResource(Resource):
     def get(self, run_id: str) -> Response:
         """What was trained, how far it is, how good it became: as JSON, or for browsers as a page."""
         _check_names("option", VIEWS)
+        self._check(run_id)
         if "_picture" in request.args:
             return picture_response(request, self._runs.picture(run_id, request.args["_picture"]))
         if "_losses" in request.args:
@@ -57,7 +64,12 @@ class RunResource(Resource):
 
     def delete(self, run_id: str) -> Response:
         """Cancel it."""
+        self._check(run_id)
         return json_response(self._runs.cancel(run_id))
+
+    def _check(self, run_id: str) -> None:
+        if opens_some():
+            require("read" if request.method in SAFE else "train", self._runs.show(run_id)["endpoint"])
 
 
 def run_list(runs: Runs, endpoint: str | None, before: str) -> Response:

@@ -7,16 +7,9 @@ import pytest
 
 from server import errors
 from server.cli import config_commands, schema_text, text_commands
-from server.config.sections import (
-    DataSource,
-    Limits,
-    MLHandlerKwargs,
-    ModelOptions,
-    RequestsSection,
-    ServerSection,
-    TextHandlerKwargs,
-    TextModelOptions,
-)
+from server.cli_keys import key_commands
+from server.config.sections import DataSource, MLHandlerKwargs, ModelOptions, TextHandlerKwargs, TextModelOptions
+from server.config.server_section import Limits, RequestsSection, ServerSection
 from server.service.recipe import OPTIONS
 from server.tables.formats import READABLE
 from server.web import mlhandler, responses
@@ -58,7 +51,7 @@ def test_readme_explains_every_status(status):
     assert f"| {status} |" in README
 
 
-@pytest.mark.parametrize("group", [config_commands, text_commands], ids=lambda group: group.name)
+@pytest.mark.parametrize("group", [config_commands, key_commands, text_commands], ids=lambda group: group.name)
 def test_readme_names_every_command(group):
     for command in group.commands:
         assert f"flask --app wsgi {group.name} {command}" in README

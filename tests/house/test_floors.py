@@ -21,16 +21,17 @@ FLOORS = {
     "web": 3,
     "app": 4,
     "cli_runs": 5,
+    "cli_keys": 5,
     "cli": 6,
 }
 # HTTP asks services; it never reaches past them.
 SHUT = {"web": {"estimators", "storage", "jobs", "tracking", "documents"}}
 HOMES = {
-    "flask": {"web", "app", "cli", "cli_runs"},
+    "flask": {"web", "app", "cli", "cli_keys", "cli_runs"},
     "flask_restful": {"web"},
     "werkzeug": {"web"},
     "jinja2": {"web"},
-    "click": {"cli", "cli_runs"},
+    "click": {"cli", "cli_keys", "cli_runs"},
     "yaml": {"config", "cli"},
     "pydantic": {"config"},
     "pydantic_core": {"config"},

@@ -1,0 +1,94 @@
+"""The section server: of config.yaml, settings of the server as a whole."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from server.config.database_url import checked_url, is_database_url
+from server.config.keys import KeysOrFile
+from server.config.sections import Columns, Section
+
+# The protocols of Dask's schedulers.
+SCHEDULERS = ("tcp", "tls")
+TRACKING = ("sqlite", "postgresql", "postgres", "mysql", "mssql", "http", "https", "databricks")
+
+
+def _tracking(uri: str) -> str:
+    scheme = uri.partition(":")[0].partition("+")[0]
+    if scheme not in TRACKING:
+        raise ValueError(f"{scheme!r} is no kind of MLflow store; a URI begins with one of {', '.join(TRACKING)}")
+    return uri
+
+
+def _registry_url(url: str) -> str:
+    kept = ("sqlite", "postgresql")
+    if url.partition(":")[0].partition("+")[0] not in kept or not is_database_url(url):
+        raise ValueError(f"the registry is kept in {' or '.join(kept)}; write sqlite:///path or postgresql+psycopg://…")
+    return checked_url(url)
+
+
+def _scheduler(address: str) -> str:
+    """The address, if it has the form that Dask's scheduler tells at its start."""
+    example = "write the address of a Dask scheduler, such as tcp://host:8786"
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{address!r} has no port; {example}") from None
+    if parts.scheme not in SCHEDULERS:
+        raise ValueError(f"{address!r} does not begin with tcp:// or tls://; {example}")
+    if not parts.hostname or not port:
+        raise ValueError(f"{address!r} has no {'port' if parts.hostname else 'host'}; {example}")
+    if address != f"{parts.scheme}://{parts.netloc}" or "@" in address:
+        raise ValueError(f"an address is a host and a port, and no more; {example}")
+    return address
+
+
+class Limits(Section):
+    """What one request may bring."""
+
+    body_mb: float = Field(default=256, gt=0, description="Largest request body, in MiB.")
+    rows: int = Field(default=5_000_000, gt=0, description="Most rows in one request.")
+    columns: int = Field(default=10_000, gt=0, description="Most columns in one request.")
+    unpacked_mb: float = Field(
+        default=2048, gt=0, description="How far a compressed body, an XLSX or a Parquet file may grow, in MiB."
+    )
+
+
+class RequestsSection(Section):
+    """How the registry keeps the requests that it logs."""
+
+    keep_days: float | None = Field(
+        default=None, gt=0, le=36_500, description="Days after which requests go; none: never."
+    )
+    redact: Columns = Field(default=(), description="Columns of which requests are logged without their values.")
+
+
+class ServerSection(Section):
+    """Settings of the server as a whole; each can be set by RESTIMATOR_SERVER__<KEY>, too."""
+
+    models_dir: str = Field(default="models", description="Folder of the endpoints' state: models_dir/<endpoint>/.")
+    data_dir: str = Field(default="data", description="Folder of data files; $GRAMEXDATA.")
+    base_url: str = Field(default="", description="URL prefix of all endpoints; $YAMLURL.")
+    tracking_uri: Annotated[str, AfterValidator(_tracking)] = Field(
+        default="sqlite:///$YAMLPATH/models/mlflow.db", description="MLflow tracking store for training runs."
+    )
+    database: Annotated[str, AfterValidator(_registry_url)] = Field(
+        default="sqlite:///$YAMLPATH/models/server.db", description="SQLAlchemy URL of the registry's database."
+    )
+    requests: RequestsSection = Field(default=RequestsSection(), description="How the registry keeps requests.")
+    compute: Annotated[str, AfterValidator(_scheduler)] | None = Field(
+        default=None, description="Address of a Dask scheduler whose workers train, such as tcp://host:8786."
+    )
+    row_path: bool = Field(
+        default=True,
+        description="off answers single rows by the whole pipeline, too; it is slower, the answers are alike.",
+    )
+    keys: KeysOrFile | None = Field(
+        default=None, description="Keys, or the file that holds them; $RESTIMATOR_KEYS. none: no key is asked for."
+    )
+    limits: Limits = Field(default=Limits(), description="What one request may bring.")
+    classes: Columns = Field(
+        default=(), description="Importable model classes (dotted paths) that endpoints may name beside scikit-learn's."
+    )

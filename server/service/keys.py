@@ -1,0 +1,78 @@
+"""The keys that open the server."""
+
+import hmac
+import logging
+import threading
+import time
+from pathlib import Path
+
+from server.config import Config, Key, hash_of, read_keys
+from server.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+# Seconds after which a file of keys is looked at again: what was revoked opens nothing for longer.
+BETWEEN_LOOKS = 1.0
+# Characters of a hash by which keys are found before they are compared; they tell nothing of a key.
+FOUND_BY = 15
+
+
+class KeyRing:
+    """The keys of server.keys; those of a file are read again when it has changed. Safe to use from many threads.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds something else.
+    """
+
+    def __init__(self, config: Config) -> None:
+        keys = config.server.keys
+        self.is_open = keys is None
+        self.file = Path(keys) if isinstance(keys, str) else None
+        self._looking = threading.Lock()
+        self._looked = time.monotonic()
+        self._state = _state(self.file)
+        self._keep(read_keys(self.file) if self.file else keys if isinstance(keys, tuple) else ())
+
+    def _keep(self, keys: tuple[Key, ...]) -> None:
+        found: dict[str, list[Key]] = {}
+        for key in keys:
+            found.setdefault(key.hash[:FOUND_BY], []).append(key)
+        self._keys = found
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether keys are asked for, and there are none."""
+        return not self.is_open and not self._keys
+
+    def of(self, presented: str) -> Key | None:
+        """The key that was presented, if it is one; compared in constant time."""
+        if self.file and time.monotonic() - self._looked > BETWEEN_LOOKS:
+            self._look()
+        hashed = hash_of(presented)
+        return next(
+            (key for key in self._keys.get(hashed[:FOUND_BY], ()) if hmac.compare_digest(key.hash, hashed)), None
+        )
+
+    def _look(self) -> None:
+        assert self.file is not None
+        with self._looking:
+            self._looked = time.monotonic()
+            state = _state(self.file)
+            if state == self._state:
+                return
+            self._state = state
+            try:
+                self._keep(read_keys(self.file))
+            except ConfigError as error:
+                # Half a file must lock nobody out.
+                logger.error("%s; the keys stay as they were", error.detail)
+                return
+            logger.info("the keys were read again from %s", self.file)
+
+
+def _state(file: Path | None) -> tuple[int, ...] | None:
+    """What differs after a change of the file."""
+    try:
+        found = file.stat() if file else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if found else None

@@ -1,0 +1,69 @@
+"""Keys of a file open from the moment they are written, and until they are revoked."""
+
+import os
+from itertools import count
+
+import pytest
+
+from server.config import Key, hash_of, keys_text
+from server.errors import ConfigError
+from server.service import keys as module
+from server.service.keys import KeyRing
+from tests.conftest import titanic_endpoint
+
+APP = Key(name="app", hash=hash_of("secret"), scopes=("read",))
+moments = count(1_700_000_000)
+
+
+@pytest.fixture
+def make_ring(make_config, monkeypatch):
+    monkeypatch.setattr(module, "BETWEEN_LOOKS", 0.0)
+
+    def make(**server):
+        return KeyRing(make_config({"url": {"titanic": titanic_endpoint()}, "server": server}))
+
+    return make
+
+
+def write(file, text):
+    file.write_text(text)
+    # Two changes within the clock's resolution would look like one.
+    moment = next(moments)
+    os.utime(file, (moment, moment))
+
+
+def test_without_keys_nobody_is_asked(make_ring):
+    ring = make_ring()
+    assert (ring.is_open, ring.is_empty) == (True, False)
+
+
+def test_a_key_is_found_by_what_was_sent(make_ring):
+    ring = make_ring(keys=[APP.model_dump(mode="json")])
+    assert ring.of("secret") == APP
+    assert ring.of("Secret") is ring.of("") is ring.of("sécret\udcff".encode("utf-8", "replace").decode()) is None
+
+
+def test_a_file_that_is_not_there_yet_lets_nobody_in(make_ring, tmp_path):
+    ring = make_ring(keys="keys.yaml")
+    assert (ring.is_open, ring.is_empty, ring.of("secret")) == (False, True, None)
+    write(tmp_path / "keys.yaml", keys_text([APP]))
+    assert ring.of("secret") == APP
+    write(tmp_path / "keys.yaml", keys_text([]))
+    assert ring.of("secret") is None
+
+
+def test_half_a_file_changes_nothing(make_ring, tmp_path, caplog):
+    write(tmp_path / "keys.yaml", keys_text([APP]))
+    ring = make_ring(keys="keys.yaml")
+    write(tmp_path / "keys.yaml", keys_text([APP])[:20])
+    assert ring.of("secret") == APP
+    assert "the keys stay as they were" in caplog.text
+    assert caplog.text.count("cannot be read") == 1
+    assert ring.of("secret") == APP
+    assert caplog.text.count("cannot be read") == 1
+
+
+def test_a_file_that_is_wrong_at_the_start_stops_it(make_ring, tmp_path):
+    write(tmp_path / "keys.yaml", "- name: app")
+    with pytest.raises(ConfigError, match="hash"):
+        make_ring(keys="keys.yaml")

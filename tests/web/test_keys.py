@@ -1,0 +1,220 @@
+"""Keys open what their scopes say, at their endpoints, and nothing else."""
+
+import json
+
+import pytest
+
+from server.app import create_app
+from server.config import SCOPES, hash_of, load_config
+from server.web.security import OPEN, GuardedResource
+from tests.conftest import ROW, BriefRunner, titanic_endpoint, write_config
+from tests.registering import registry, write_models
+from tests.web.classifying import classifier_entry
+from tests.web.conftest import assert_problem
+
+pytestmark = pytest.mark.slow
+PAGE = {"Accept": "text/html"}
+DOORS = [
+    ("GET", "/", {}, "read"),
+    ("GET", "/runs", {}, "read"),
+    ("DELETE", "/runs/none", {}, "train"),
+    ("GET", "/titanic", {}, "read"),
+    *(
+        ("GET", f"/titanic?{view}", {}, "read")
+        for view in ("_params", "_cache", "_model", "_runs", "_picture=roc_curve")
+    ),
+    ("GET", "/titanic?_download", {}, "admin"),
+    ("GET", "/titanic", {"query_string": ROW}, "predict"),
+    ("HEAD", "/titanic", {"query_string": ROW}, "predict"),
+    ("POST", "/titanic", {"json": [ROW]}, "predict"),
+    ("POST", "/titanic?_action=predict", {"json": [ROW]}, "predict"),
+    ("POST", "/titanic?_action=score", {}, "predict"),
+    *(("POST", f"/titanic?_action={action}", {"json": [ROW]}, "train") for action in ("append", "train", "retrain")),
+    *(("POST", "/titanic", {"data": {"_action": action}}, "train") for action in ("append", "train", "retrain")),
+    ("PUT", "/titanic?_model&C=-1", {}, "train"),
+    ("DELETE", "/titanic?_nothing", {}, "admin"),
+    ("GET", "/custom_classifier", {}, "read"),
+    ("GET", "/custom_classifier/all_experiments/last_run", {}, "read"),
+    ("GET", "/custom_classifier/runid/status", {}, "read"),
+    ("POST", "/custom_classifier/job_status", {"json": {}}, "read"),
+    ("POST", "/custom_classifier/predict", {"json": {}}, "predict"),
+    ("POST", "/custom_classifier/process", {"json": {}}, "train"),
+    ("POST", "/custom_classifier/experiment/soft_delete", {"json": {}}, "admin"),
+    ("POST", "/custom_classifier/experiment/hard_delete", {"json": {}}, "admin"),
+    ("POST", "/custom_classifier/run/soft_delete", {"json": {}}, "admin"),
+    ("GET", "/api/v1", {}, "read"),
+    *(("GET", f"/api/v1/{name}", {}, "read") for name in ("endpoints", "mlalgorithms", "mlrequests", "abtests")),
+    ("GET", "/api/v1/endpoints/1", {}, "read"),
+    ("POST", "/api/v1/iris/predict", {"json": {}}, "predict"),
+    ("PUT", "/api/v1/mlrequests/1", {"json": {"feedback": 1}}, "predict"),
+    ("PATCH", "/api/v1/mlrequests/1", {"json": {"feedback": 1}}, "predict"),
+    ("POST", "/api/v1/mlalgorithmstatuses", {"json": {}}, "admin"),
+    ("POST", "/api/v1/abtests", {"json": {}}, "admin"),
+    ("POST", "/api/v1/stop_ab_test/1", {"json": {}}, "admin"),
+]
+PLACES = {"/titanic": "titanic", "/custom_classifier": "documents", "/api/v1": "registry"}
+
+
+def key(name, scopes, endpoints=()):
+    return {"name": name, "hash": hash_of(f"{name}'s"), "scopes": list(scopes), "endpoints": list(endpoints)}
+
+
+KEYS = [
+    *(key(scope, [scope]) for scope in SCOPES),
+    key("all", SCOPES),
+    *(key(f"at {name}", SCOPES, [name]) for name in PLACES.values()),
+    key("at two", SCOPES, ["titanic", "documents"]),
+]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A titanic endpoint, a classifier of documents and a registry, opened by keys."""
+    folder = tmp_path_factory.mktemp("keys")
+    url = {"titanic": titanic_endpoint(), "documents": classifier_entry(), "registry": registry()}
+    write_models(folder)
+    path = write_config(folder, {"server": {"keys": KEYS}, "url": url})
+    return create_app(load_config(path, {}), BriefRunner()).test_client()
+
+
+def ask(client, method, path, holder=None, headers=None, **sent):
+    given = {"X-API-Key": f"{holder}'s"} if holder else {}
+    return client.open(path, method=method, headers=given | (headers or {}), buffered=True, **sent)
+
+
+@pytest.mark.parametrize(("method", "path", "sent", "scope"), DOORS)
+def test_each_scope_opens_its_doors_and_no_others(guarded, method, path, sent, scope):
+    for holder in SCOPES:
+        status = ask(guarded, method, path, holder, **sent).status_code
+        assert (status == 403) == (holder != scope), (holder, status)
+        assert status != 401
+    assert ask(guarded, method, path, "all", **sent).status_code not in (401, 403)
+
+
+@pytest.mark.parametrize(("method", "path", "sent", "scope"), DOORS)
+def test_without_a_key_that_is_known_nothing_is_opened(guarded, method, path, sent, scope):
+    for headers in ({}, {"X-API-Key": "all'S"}, {"Authorization": "Bearer no"}, {"Authorization": "Basic YWxs"}):
+        answer = ask(guarded, method, path, headers=headers, **sent)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("method", "path", "sent", "scope"), DOORS)
+def test_a_key_for_one_endpoint_opens_no_other(guarded, method, path, sent, scope):
+    mine = next((name for place, name in PLACES.items() if path.startswith(place)), None)
+    for name in PLACES.values():
+        status = ask(guarded, method, path, f"at {name}", **sent).status_code
+        assert (status == 403) == (mine not in (None, name)), (name, status)
+
+
+def test_a_403_names_the_key_and_the_scope(guarded):
+    answer = ask(guarded, "DELETE", "/titanic?_model", "predict")
+    assert_problem(answer, 403, "'predict'", "needs the scope admin", "has predict")
+    assert_problem(ask(guarded, "GET", "/titanic", "at documents"), 403, "not for 'titanic'", "documents")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_whether_the_server_lives_is_told_to_anybody(guarded, path):
+    assert ask(guarded, "GET", path).status_code in (200, 503)
+
+
+def test_a_path_that_is_not_there_is_not_told_without_a_key(guarded):
+    assert ask(guarded, "GET", "/nothing").status_code == 401
+    assert ask(guarded, "GET", "/nothing", "read").status_code == 404
+
+
+def test_lists_hold_what_the_key_opens(guarded):
+    listed = ask(guarded, "GET", "/?_format=json", "at titanic").json["endpoints"]
+    assert [one["name"] for one in listed] == ["titanic"]
+    assert len(ask(guarded, "GET", "/?_format=json", "read").json["endpoints"]) == 3
+    runs = ask(guarded, "GET", "/runs", "at titanic").json["runs"]
+    assert {run["endpoint"] for run in runs} <= {"titanic"}
+    assert ask(guarded, "GET", "/runs?endpoint=documents", "at titanic").status_code == 403
+    assert_problem(ask(guarded, "GET", "/runs", "at two"), 403, "endpoint=titanic")
+    assert ask(guarded, "GET", "/runs?endpoint=documents", "at two").status_code == 200
+
+
+@pytest.mark.parametrize("header", [{"Authorization": "Bearer read's"}, {"X-API-Key": "read's"}])
+def test_a_key_is_sent_in_either_header(guarded, header):
+    answer = guarded.get("/titanic?_params", headers=header)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_a_page_asks_for_a_key_and_leads_on(guarded):
+    asked = guarded.get("/titanic?x=1", headers=PAGE)
+    assert asked.status_code == 401
+    assert 'name="key"' in asked.text
+    assert 'value="/titanic?x=1"' in asked.text
+    wrong = guarded.post("/_login", data={"key": "nobody's", "next": "/titanic"})
+    assert (wrong.status_code, "does not know the key" in wrong.text) == (401, True)
+    right = guarded.post("/_login", data={"key": "read's", "next": "/titanic?_params"})
+    assert (right.status_code, right.headers["Location"]) == (302, "/titanic?_params")
+    cookie = right.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert guarded.get("/titanic?_params").status_code == 200
+    assert "Log out read" in guarded.get("/runs", headers=PAGE).text
+    assert guarded.post("/_logout").status_code == 302
+    assert guarded.get("/titanic?_params").status_code == 401
+
+
+@pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example", "/\\evil.example", "x", "/a\nb", ""])
+def test_a_login_leads_nowhere_else(guarded, address):
+    answer = guarded.post("/_login", data={"key": "read's", "next": address})
+    assert answer.headers["Location"] == "/"
+    guarded.delete_cookie("restimator_key")
+
+
+OTHERS = [
+    ({"Sec-Fetch-Site": "cross-site"}, False), ({"Sec-Fetch-Site": "same-site"}, False),
+    ({"Sec-Fetch-Site": "same-origin"}, True), ({"Sec-Fetch-Site": "none"}, True), ({}, True),
+    ({"Origin": "http://localhost"}, True), ({"Origin": "https://localhost"}, False), ({"Origin": "null"}, False),
+    ({"Origin": "http://localhost:81"}, False), ({"Origin": "http://evil.example"}, False),
+    ({"Origin": "http://localhost", "Sec-Fetch-Site": "cross-site"}, False),
+    ({"Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"}, True),
+]  # fmt: skip
+UNSAFE = [door for door in DOORS if door[0] not in ("GET", "HEAD")]
+
+
+@pytest.mark.parametrize(("headers", "is_let_in"), OTHERS)
+@pytest.mark.parametrize("way", ["header", "cookie"])
+def test_what_another_sites_page_sends_is_refused(guarded, headers, is_let_in, way):
+    if way == "cookie":
+        guarded.set_cookie("restimator_key", "all's")
+    holder = None if way == "cookie" else "all"
+    for method, path, sent, _ in UNSAFE:
+        status = ask(guarded, method, path, holder, headers, **sent).status_code
+        assert (status == 403) == (not is_let_in), (method, path, status)
+    assert ask(guarded, "GET", "/titanic", holder, headers, query_string=ROW).status_code in (200, 503)
+    guarded.delete_cookie("restimator_key")
+
+
+@pytest.mark.parametrize("headers", [headers for headers, _ in OTHERS])
+def test_an_endpoint_can_take_requests_of_other_sites(make_client, headers):
+    client = make_client({"titanic": titanic_endpoint(xsrf_cookies=False)})
+    assert client.post("/titanic", json=[ROW], headers=headers).status_code == 200
+
+
+def test_pages_run_their_own_files_only(guarded):
+    for path in ("/", "/titanic", "/runs", "/custom_classifier", "/api/v1"):
+        headers = ask(guarded, "GET", path, "read", PAGE).headers
+        assert "default-src 'none'; script-src 'self'" in headers["Content-Security-Policy"]
+        assert (headers["X-Frame-Options"], headers["X-Content-Type-Options"]) == ("DENY", "nosniff")
+
+
+def test_every_resource_is_guarded(guarded):
+    """What a new resource does not say, no key opens; what is no resource must be told here."""
+    app = guarded.application
+    views = {name: getattr(view, "view_class", None) for name, view in app.view_functions.items()}
+    guarded_ones = {name for name, view in views.items() if view is not None and issubclass(view, GuardedResource)}
+    assert views.keys() - guarded_ones == OPEN
+    for rule in app.url_map.iter_rules():
+        view = views[rule.endpoint]
+        if rule.endpoint in guarded_ones and "scope" not in vars(view):
+            assert rule.methods - {"HEAD", "OPTIONS"} <= view.scopes.keys()
+
+
+def test_the_log_and_the_errors_hold_no_key(guarded, caplog):
+    answer = ask(guarded, "GET", "/titanic", headers={"X-API-Key": "a-secret-that-was-sent"})
+    assert "a-secret" not in answer.text + caplog.text + json.dumps(dict(answer.headers))
