@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import requests
 
-from tests.browser.conftest import ENDPOINTS, answer, say, tab
+from tests.browser.conftest import ENDPOINTS, answer, say, tab, wait_for
 from tests.conftest import ROOT
 from tests.live.conftest import serving
 
@@ -34,14 +34,14 @@ def test_every_picture_of_the_model_appears(server, visit, name):
     assert shown == PICTURES[name]
     for picture in pictures.all():
         picture.scroll_into_view_if_needed()
-    page.wait_for_function("[...document.querySelectorAll('.pictures img')].every((one) => one.naturalWidth > 0)")
+    wait_for(page, "[...document.querySelectorAll('.pictures img')].every((one) => one.naturalWidth > 0)")
     assert page.locator(".pictures .note").count() == 0
 
 
 @pytest.mark.parametrize(("width", "shapes"), [(1280, ["wide"]), (375, [None])])
 def test_a_picture_that_is_alone_is_as_wide_as_the_page_allows(server, visit, width, shapes):
     page = visit(f"{server.url}/forecast#model", width=width)
-    page.wait_for_function("document.querySelector('.pictures img').naturalWidth > 0")
+    wait_for(page, "document.querySelector('.pictures img').naturalWidth > 0")
     shown = "all => all.map((one) => new URL(one.currentSrc).searchParams.get('_shape'))"
     assert page.locator(".pictures img").evaluate_all(shown) == shapes
     card, row = (page.locator(place).bounding_box()["width"] for place in (".pictures figure", "#model"))

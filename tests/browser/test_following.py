@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from server.storage.endpoint_store import EndpointStore
-from tests.browser.conftest import answer, say, tab, text_model
+from tests.browser.conftest import answer, say, tab, text_model, wait_for
 from tests.conftest import titanic_endpoint
 from tests.live.conftest import serving
 from tests.tiny import tiny_model
@@ -114,7 +114,7 @@ def test_the_form_trains_with_its_arguments_and_says_how_well(own, visit, tmp_pa
     # What is emptied goes back to its default.
     page.fill("[name=learning_rate]", "")
     page.click("#training-form button[type=submit]")
-    page.wait_for_function("document.querySelector('[name=learning_rate]').dataset.before === ''")
+    wait_for(page, "document.querySelector('[name=learning_rate]').dataset.before === ''")
     params = requests.get(f"{own.url}/sentiment?_params", timeout=30).json()["params"]["params"]
     assert (params["num_train_epochs"], params["learning_rate"]) == (2, None)
 

@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from tests.browser.conftest import HOSTILE, IMAGE, guard_strictly
+from tests.browser.conftest import HOSTILE, IMAGE, wait_for
 from tests.live.conftest import serving
 from tests.registering import API, algorithm, flower, iris, registry, write_models
 
@@ -104,8 +104,8 @@ def test_a_running_test_is_followed_and_its_winner_promoted(live, visit):
     before = page.locator("#sides").inner_text()
     points = page.get_attribute(".plot .band", "d")
     ask(live, "watched", 20)
-    page.wait_for_function("before => document.querySelector('#sides').innerText !== before", arg=before)
-    page.wait_for_function("points => document.querySelector('.plot .band').getAttribute('d') !== points", arg=points)
+    wait_for(page, "before => document.querySelector('#sides').innerText !== before", before)
+    wait_for(page, "points => document.querySelector('.plot .band').getAttribute('d') !== points", points)
     assert page.is_visible("#numbers-interval table")
     page.click("#stop")
     page.click("#stop-dialog button[value=true]")
@@ -181,14 +181,3 @@ def test_without_scripts_all_can_be_read_and_nothing_offers_what_it_cannot_do(li
     for words in ("logistic 1.0", "production", "No test runs."):
         assert words in page.inner_text("main")
     assert [button for button in page.locator("button").all() if button.is_visible()] == []
-
-
-def test_a_strict_content_security_policy_stops_nothing(live, visit):
-    page = visit(live.url)
-    guard_strictly(page)
-    for name in ("free", "hostile"):
-        page.goto(page_of(live, name))
-        page.click("#start")
-        page.wait_for_selector("#start-dialog[open]")
-    page.goto(f"{live.url}{API}")
-    page.wait_for_selector("h1:text-is('api')")
