@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from tests.conftest import titanic_endpoint
 from tests.live.conftest import LiveServer, make_live, serving  # noqa: F401 - a fixture
@@ -179,9 +179,17 @@ def visit(chromium: Browser) -> Iterator[Any]:
 def wait_for(page: Page, expression: str, argument: Any = None, seconds: float = 120) -> None:
     """Wait until the expression holds. Playwright's own way is eval, which the pages' policy forbids."""
     deadline = time.monotonic() + seconds
-    while not page.evaluate(expression, argument):
-        assert time.monotonic() < deadline, expression
+    found: Any = None
+    while time.monotonic() < deadline:
+        try:
+            found = page.evaluate(expression, argument)
+        except Error as error:
+            # A page that loads itself anew has nothing to ask for a moment.
+            found = error
+        if found and not isinstance(found, Error):
+            return
         page.wait_for_timeout(50)
+    raise AssertionError(f"{expression}: {found}")
 
 
 def tab(page: Page, name: str) -> None:
