@@ -40,9 +40,11 @@ class GuardedResource(Resource):
         """The method's answer, if the key opens it."""
         if request.method not in SAFE and not self.takes_other_sites:
             refuse_other_sites(request)
-        scope = self.scope() if request.method != "OPTIONS" else None
-        if scope is not None:
-            require(scope, self.subject())
+        # What needs no key is not to be kept waiting by what a key would need.
+        if "key" in g and request.method != "OPTIONS":
+            scope = self.scope()
+            if scope is not None:
+                require(scope, self.subject())
         return super().dispatch_request(*arguments, **named)
 
 
@@ -121,18 +123,23 @@ def presented(sent: Request) -> str | None:
 
 def guard(app: Flask, keys: KeyRing) -> None:
     """Let in who has a key, where keys are asked for, and tell browsers what not to do with answers."""
+    app.after_request(protected)
     if not keys.is_open:
         app.before_request(lambda: admit(keys))
-    app.after_request(protected)
+        app.after_request(private)
 
 
 def protected(response: Response) -> Response:
     """The response with what a browser must know: its type is what it says, and a page is in no other site's frame."""
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if response.mimetype == "text/html":
+    if response.headers.get("Content-Type", "").startswith("text/html"):
         response.headers.update(OF_PAGES)
+    return response
+
+
+def private(response: Response) -> Response:
+    """The response, which must not be kept for another key if one opened it."""
     if "key" in g:
-        # What one key may see must not be kept for another.
         response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
 

@@ -24,6 +24,8 @@ DOORS = [
         for view in ("_params", "_cache", "_model", "_runs", "_picture=roc_curve")
     ),
     ("GET", "/titanic?_download", {}, "admin"),
+    ("GET", "/titanic?Age=1&%5Fdownload", {}, "admin"),
+    ("GET", "/titanic?Age=1&%5fcache=&x", {}, "read"),
     ("GET", "/titanic", {"query_string": ROW}, "predict"),
     ("HEAD", "/titanic", {"query_string": ROW}, "predict"),
     ("POST", "/titanic", {"json": [ROW]}, "predict"),
