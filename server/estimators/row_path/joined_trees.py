@@ -140,14 +140,14 @@ class Trees:
 
     def __init__(self, kind: type[JoinedTrees], trees: Sequence[Any]) -> None:
         self._kind, self._trees = kind, trees
-        self._parts = list(self._joined(trees))
+        self._parts = list(self._joined(trees, [np.unique(kind.thresholds(tree)[0]) for tree in trees]))
 
-    def _joined(self, trees: Sequence[Any]) -> Iterator[JoinedTrees]:
-        features = np.concatenate([self._kind.thresholds(tree)[0] for tree in trees])
-        if len(trees) > 1 and len(trees) * len(np.unique(features)) > MOST_NUMBERS:
+    def _joined(self, trees: Sequence[Any], features: Sequence[np.ndarray]) -> Iterator[JoinedTrees]:
+        """Join the trees, each of which looks at these features."""
+        if len(trees) > 1 and len(trees) * len(np.unique(np.concatenate(features))) > MOST_NUMBERS:
             half = len(trees) // 2
-            yield from self._joined(trees[:half])
-            yield from self._joined(trees[half:])
+            yield from self._joined(trees[:half], features[:half])
+            yield from self._joined(trees[half:], features[half:])
         else:
             yield self._kind(trees)
 
