@@ -81,9 +81,9 @@ def the_only_endpoint() -> str | None:
     Raises:
         Forbidden: it opens some of them, and one must be named.
     """
-    key: Key | None = g.get("key")
-    if key is None or not key.endpoints:
+    if not opens_some():
         return None
+    key: Key = g.key
     if len(key.endpoints) > 1:
         raise Forbidden(f"the key {key.name!r} opens some endpoints only; name one by endpoint={key.endpoints[0]}")
     return key.endpoints[0]
