@@ -20,7 +20,8 @@ from server.service.keys import KeyRing
 from server.service.runs import Runs
 from server.service.text import TextEndpoint
 from server.web.request_data import StrictRequest
-from server.web.routes import belongs_to_server, register_routes
+from server.web.routes import belongs_to_server, places, register_routes
+from server.web.row_door import RowDoor
 from server.web.runs import prefix
 from server.web.template import check_template
 
@@ -137,6 +138,8 @@ def create_app(config: Config, runner: Runner | None = None) -> Server:
     register_routes(
         app, application.endpoints, application.classifiers, application.runs, config.server, keys, application.registry
     )
+    rows = places(application.endpoints, application.runs)
+    app.wsgi_app = RowDoor(app, rows, keys, limits, application.start)  # type: ignore[method-assign]
     return app
 
 

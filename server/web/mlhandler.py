@@ -11,7 +11,7 @@ from server.config import Scope
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.service.endpoint import Endpoint
 from server.service.runs import Runs
-from server.web.one_row import body_answer, query_answer
+from server.web.one_row import plain_answer, row_of_query, rows_of_body
 from server.web.page import endpoint_page
 from server.web.request_data import RequestData, read_request
 from server.web.responses import (
@@ -61,7 +61,7 @@ class MLHandlerResource(GuardedResource):
 
     def get(self) -> Response:
         """The page, a description, the data, the model, or predictions for the columns given."""
-        answer = query_answer(request, self._few)
+        answer = plain_answer(request, self.few, row_of_query(request.environ))
         if answer is not None:
             return answer
         views: dict[str, Callable[[RequestData], Response]] = {
@@ -89,7 +89,10 @@ class MLHandlerResource(GuardedResource):
 
     def post(self) -> Response:
         """The action that _action names; predict by default."""
-        answer = body_answer(request, self._few, self._limits)
+        # Kept for the usual way, should that have to read it again.
+        answer = plain_answer(
+            request, self._few_if_allowed, rows_of_body(request.environ, request.get_data, self._limits)
+        )
         if answer is not None:
             return answer
         data = read_request(request, self._limits)
@@ -143,10 +146,13 @@ class MLHandlerResource(GuardedResource):
         options = [name for name in data.options.get("_opts", []) if name]
         return json_response(self.endpoint_.forget(list(dict.fromkeys(what)), options))
 
-    def _few(self, rows: Sequence[Mapping[str, Any]], options: Mapping[str, str]) -> Any | None:
-        """The answer for a few plain rows; None if they are for `_predict`."""
-        require("predict", self.endpoint_.name)
+    def few(self, rows: Sequence[Mapping[str, Any]], options: Mapping[str, str]) -> Any | None:
+        """The answer for a few plain rows; None if they are for the usual way."""
         return self.endpoint_.predict_few(rows, options.get("_output"))
+
+    def _few_if_allowed(self, rows: Sequence[Mapping[str, Any]], options: Mapping[str, str]) -> Any | None:
+        require("predict", self.endpoint_.name)
+        return self.few(rows, options)
 
     def _predict(self, data: RequestData, rows: pd.DataFrame | None = None) -> Response:
         """The predictions for the rows sent, which may have been read already."""

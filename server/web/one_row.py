@@ -1,10 +1,12 @@
-"""The door for a plain row in the query string, and for a few in a JSON body: no table is made of them.
+"""Plain rows: one in a query string, or a few in a JSON body. No table is made of them.
 
 Whatever is out of the ordinary is left, unread, to the usual way, which answers it or says what is wrong.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import orjson
 from flask import Request, Response
@@ -14,10 +16,14 @@ from server.service.one_row import is_plain
 from server.web.request_data import FORM, IGNORED
 from server.web.responses import PREDICTION_FORMATS, chosen_format, json_response
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+JSON = "application/json"
 MOST_ROWS = 16
 MOST_BYTES = 2**16
 # What asks for JSON, or for nothing in particular.
-PLAIN_ACCEPT = frozenset({"", "*/*", "application/json"})
+PLAIN_ACCEPT = frozenset({"", "*/*", JSON})
 # What an option may say here; None is any value.
 OPTIONS: dict[str, str | None] = {"_output": None, "_action": "predict", "_format": "json"}
 
@@ -26,36 +32,60 @@ Row = dict[str, Any]
 Few = Callable[[Sequence[Row], Mapping[str, str]], Any | None]
 
 
-def query_answer(request: Request, few: Few) -> Response | None:
-    """The prediction for a GET with one value for each column."""
-    environ = request.environ
+@dataclass(frozen=True)
+class PlainRows:
+    """Rows of the same columns, each cell a text, number, boolean or None, and the options beside them."""
+
+    rows: Sequence[Row]
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def row_of_query(environ: "WSGIEnvironment") -> PlainRows | None:
+    """The row in the query of a GET, with one value for each column."""
     if environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ:
         return None
-    found = _options_and_row(request)
-    if found is None or not found[1]:
-        return None
-    return _answer(request, few, [found[1]], found[0])
+    found = _options_and_row(environ.get("QUERY_STRING", ""))
+    return PlainRows([found[1]], found[0]) if found and found[1] else None
 
 
-def body_answer(request: Request, few: Few, limits: Limits) -> Response | None:
-    """The predictions for a POST of a small JSON object, or of a short list of them."""
-    length, kind = request.content_length, request.mimetype
-    most = min(MOST_BYTES, request.max_content_length or MOST_BYTES)
-    if not length or length > most or kind not in ("application/json", FORM) or "Content-Encoding" in request.headers:
+def rows_of_body(environ: "WSGIEnvironment", read: Callable[[], bytes], limits: Limits) -> PlainRows | None:
+    """The rows of a POST: a small JSON object, or a short list of them; `read` gives the body, if it may be one."""
+    length = environ.get("CONTENT_LENGTH", "")
+    if not length.isdecimal() or not 0 < int(length) <= min(MOST_BYTES, limits.body_mb * 2**20):
         return None
-    found = _options_and_row(request)
+    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    if kind not in (JSON, FORM) or "HTTP_CONTENT_ENCODING" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+        return None
+    found = _options_and_row(environ.get("QUERY_STRING", ""))
     if found is None or found[1]:
         return None
-    # Kept for the usual way, should that have to read it again.
-    rows = _rows(request.get_data(), limits)
-    return None if rows is None else _answer(request, few, rows, found[0])
+    rows = _rows(read(), limits)
+    return None if rows is None else PlainRows(rows, found[0])
 
 
-def _options_and_row(request: Request) -> tuple[dict[str, str], Row] | None:
+def plain_answer(request: Request, few: Few, found: PlainRows | None) -> Response | None:
+    """The predictions for plain rows, if there are any and JSON is to tell them."""
+    if found is None:
+        return None
+    if not wants_json(request.environ) and chosen_format(request, None, PREDICTION_FORMATS) != "json":
+        return None
+    values = few(found.rows, found.options)
+    return None if values is None else json_response(values)
+
+
+def wants_json(environ: "WSGIEnvironment") -> bool:
+    """Whether Accept says no more than that JSON will do."""
+    return environ.get("HTTP_ACCEPT", "") in PLAIN_ACCEPT
+
+
+def _options_and_row(query: str) -> tuple[dict[str, str], Row] | None:
     """Options and columns of the query; None if it holds anything else."""
     options: dict[str, str] = {}
     row: Row = {}
-    pairs = _pairs(request)
+    try:
+        pairs = _pairs(query)
+    except UnicodeDecodeError:
+        return None
     for name, value in pairs:
         if name[:1] != "_":
             row[name] = value
@@ -67,11 +97,10 @@ def _options_and_row(request: Request) -> tuple[dict[str, str], Row] | None:
     return (options, row) if len({name for name, _ in pairs}) == len(pairs) else None
 
 
-def _pairs(request: Request) -> list[tuple[str, str]]:
-    """Names and values of the query; one without escapes needs no parser."""
-    query = request.environ.get("QUERY_STRING", "")
+def _pairs(query: str) -> list[tuple[str, str]]:
+    """Names and values of the query, as Werkzeug reads them; one without escapes needs no parser."""
     if "%" in query or not query.isascii():
-        return list(request.args.items(multi=True))
+        return parse_qsl(query.encode("latin1").decode(), keep_blank_values=True, errors="werkzeug.url_quote")
     parts = [part.partition("=") for part in query.replace("+", " ").split("&") if part]
     return [(name, value) for name, _, value in parts]
 
@@ -89,11 +118,3 @@ def _rows(content: bytes, limits: Limits) -> list[Row] | None:
     if len(rows[0]) > limits.columns or any(row.keys() != rows[0].keys() for row in rows):
         return None
     return rows if all(map(is_plain, rows)) else None
-
-
-def _answer(request: Request, few: Few, rows: list[Row], options: Mapping[str, str]) -> Response | None:
-    accept = request.environ.get("HTTP_ACCEPT", "")
-    if accept not in PLAIN_ACCEPT and chosen_format(request, None, PREDICTION_FORMATS) != "json":
-        return None
-    values = few(rows, options)
-    return None if values is None else json_response(values)

@@ -1,6 +1,6 @@
 """The table of URLs."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
@@ -19,6 +19,7 @@ from server.web.index import Index
 from server.web.login import LOGIN, LOGOUT, login_page, register_login
 from server.web.mlhandler import MLHandlerResource
 from server.web.responses import error_response, json_response, page_or_json
+from server.web.row_door import Place
 from server.web.runs import PATH, RunListResource, RunResource, prefix
 from server.web.security import guard
 from server.web.static_files import FOLDER, register_static_files
@@ -132,10 +133,22 @@ def _add_index(api: Api, base: str, claimed: Collection[str], listed: Mapping[st
     )
 
 
+def places(endpoints: Mapping[str, Endpoint], runs: Runs) -> dict[str, Place]:
+    """What answers plain rows, by path."""
+    return {
+        endpoint.entry.pattern: Place(name, _resource_of(endpoint)(endpoint, runs).few)
+        for name, endpoint in endpoints.items()
+    }
+
+
+def _resource_of(endpoint: Endpoint) -> Callable[..., MLHandlerResource]:
+    return TextHandlerResource if isinstance(endpoint, TextEndpoint) else MLHandlerResource
+
+
 def _add_endpoints(api: Api, endpoints: Mapping[str, Endpoint], runs: Runs) -> None:
     for name, endpoint in endpoints.items():
         api.add_resource(
-            TextHandlerResource if isinstance(endpoint, TextEndpoint) else MLHandlerResource,
+            _resource_of(endpoint),
             endpoint.entry.pattern,
             endpoint=f"endpoint:{name.replace('.', '·')}",
             resource_class_kwargs={"endpoint": endpoint, "runs": runs},

@@ -22,10 +22,10 @@ class TextHandlerResource(MLHandlerResource):
         super().__init__(endpoint, runs)
         self._texts = endpoint
 
-    def _few(self, rows: Sequence[Mapping[str, Any]], options: Mapping[str, str]) -> Any | None:
+    def few(self, rows: Sequence[Mapping[str, Any]], options: Mapping[str, str]) -> Any | None:
         query = self._texts.query
         if query not in rows[0] or ("_action" in options and query == self._texts.text_col):
-            return super()._few(rows, options)
+            return super().few(rows, options)
         if options.keys() - {"_action"}:
             return None
         answers = self._texts.classify_few([row[query] for row in rows])
