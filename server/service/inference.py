@@ -1,19 +1,18 @@
 """Open Inference Protocol: tensors in, tensors out, by the serving model of an endpoint."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from server.config import Limits
 from server.errors import InvalidRows, NoSuchEntry, NotReady
 from server.estimators.base import ModelKind
 from server.schema import NUMERIC, Column, Kind
 from server.service.endpoint import Endpoint
-from server.service.one_row import is_plain
+from server.service.few_rows import answered_as_json
 from server.service.prediction import Prediction
 from server.service.served_model import ServedModel
 from server.tables.extent import check_extent
@@ -29,8 +28,6 @@ DATATYPES = {Kind.INTEGER: "INT64", Kind.NUMBER: "FP64", Kind.BOOLEAN: "BOOL"}
 # Of kind ANY nothing is known that would speak against it.
 BY_POSITION = NUMERIC | {Kind.BOOLEAN, Kind.ANY}
 WHAT = "the request"
-# As many rows as the endpoint's own URL answers without a table.
-FEW = 16
 
 
 @dataclass(frozen=True)
@@ -74,30 +71,12 @@ def infer(endpoint: Endpoint, request: InferenceRequest, version: str | None = N
 def _inferred(endpoint: Endpoint, served: ServedModel, request: InferenceRequest, version: str | None) -> Inference:
     check_version(endpoint, served, version)
     columns = _columns(served, request.inputs, endpoint.config.server.limits)
-    few = _few(columns)
-    frame: pd.DataFrame | None = None
+    rows = read_columns(columns, WHAT, endpoint.config.server.limits)
     outputs = []
     for wanted in request.wanted:
         form = "proba" if wanted.name == PROBA else "values"
-        found = served.one_row.answers(few, form) if few else None
-        if found is not None:
-            prediction = Prediction(pd.DataFrame(found), found)
-        else:
-            frame = read_columns(columns, WHAT, endpoint.config.server.limits) if frame is None else frame
-            prediction = endpoint.predicted_by(served, frame, form)
-        outputs.append(_output(served, prediction, wanted))
+        outputs.append(_output(served, answered_as_json(endpoint, served, rows, form), wanted))
     return Inference(version_of(served), tuple(outputs))
-
-
-def _few(columns: Mapping[str, list[Any] | np.ndarray]) -> list[dict[str, Any]]:
-    """The rows, if they are few and plain: no table need be made of those."""
-    lists = [
-        cells.tolist() if isinstance(cells, np.ndarray) else cells for cells in columns.values() if len(cells) <= FEW
-    ]
-    if len(lists) < len(columns):
-        return []
-    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*lists, strict=True)]
-    return rows if all(map(is_plain, rows)) else []
 
 
 def check_version(endpoint: Endpoint, served: ServedModel, version: str | None) -> None:

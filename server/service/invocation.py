@@ -12,6 +12,7 @@ import pandas as pd
 from server.config import Limits
 from server.errors import BadRequest, Problem, did_you_mean
 from server.service.endpoint import Endpoint
+from server.service.few_rows import answered_as_json
 from server.service.prediction import OUTPUTS, Prediction
 from server.service.served_model import ServedModel
 from server.tables.extent import check_extent
@@ -77,7 +78,7 @@ def invoked(endpoint: Endpoint, invocation: Invocation) -> Prediction:
     """
     limits = endpoint.config.server.limits
     return endpoint.asked(
-        lambda served: endpoint.predicted_by(served, _rows(invocation, served, limits), invocation.output)
+        lambda served: answered_as_json(endpoint, served, _rows(invocation, served, limits), invocation.output)
     )
 
 

@@ -135,18 +135,19 @@ def _unpacked(content: memoryview, count: int, datatype: str, at: str, name: str
         if cells.size and cells.max() > 1:
             raise wrong(at, f"an element of BOOL is one byte, 0 or 1; one of {name} is {cells.max()}")
         return cells.astype(np.bool_)
-    # Tables have no numbers of 16 bits.
-    return cells.astype(np.float64) if datatype in FLOATS else cells
+    # Tables have no numbers of 16 bits, and integers beyond 63 bits are read as JSON's are.
+    is_beyond = datatype == "UINT64" and cells.size and cells.max() > np.iinfo(np.int64).max
+    return cells.astype(np.float64) if datatype in FLOATS or is_beyond else cells
 
 
 def _texts(content: memoryview, count: int, at: str, name: str) -> list[str]:
     """Elements that each have their length before them, in four bytes."""
     cells: list[str] = []
     position = 0
-    while position < len(content):
+    while position < len(content) and len(cells) < count:
         begin = position + LENGTH.size
         position = begin + LENGTH.unpack_from(content, position)[0] if begin <= len(content) else begin
-        if position > len(content) or len(cells) == count:
+        if position > len(content):
             break
         try:
             cells.append(str(content[begin:position], "utf-8"))
