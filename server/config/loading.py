@@ -246,6 +246,7 @@ def _check_names(config: Config) -> None:
                 "which means something else in the URLs of the stores that lie there",
             )
         )
+    problems += _invocation_problems(config)
     patterns: dict[str, str] = {}
     folders: dict[str, str] = {}
     for name, entry in config.url.items():
@@ -263,3 +264,11 @@ def _check_names(config: Config) -> None:
         folders.setdefault(folder_name(name), name)
     if problems:
         raise _config_error(problems)
+
+
+def _invocation_problems(config: Config) -> list[Problem]:
+    name = config.server.invocations
+    if name is None or name in config.models:
+        return []
+    near = did_you_mean(name, config.models) or f"; there are {', '.join(config.models) or 'none'}"
+    return [Problem("server.invocations", f"{name!r} is no endpoint of MLHandler or TextHandler{near}")]

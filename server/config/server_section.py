@@ -89,6 +89,9 @@ class ServerSection(Section):
         default=None, description="Keys, or the file that holds them; $RESTIMATOR_KEYS. none: no key is asked for."
     )
     limits: Limits = Field(default=Limits(), description="What one request may bring.")
+    invocations: str | None = Field(
+        default=None, description="The endpoint that answers at /invocations; the only MLHandler endpoint by default."
+    )
     classes: Columns = Field(
         default=(), description="Importable model classes (dotted paths) that endpoints may name beside scikit-learn's."
     )

@@ -58,9 +58,22 @@ class Endpoint:
             ModelMissing, NotReady: there is no model that could answer.
             InvalidRows: a column is missing or a cell does not fit.
         """
-        output, target = output or self.entry.kwargs.output, self._target_name()
-        scored = self._tells_scores and output != "proba"
-        return self._asked(lambda served: predicted(served, rows, output, target, scored))
+        return self.asked(lambda served: self.predicted_by(served, rows, output))
+
+    def predicted_by(self, served: ServedModel, rows: pd.DataFrame, output: str | None = None) -> Prediction:
+        """What `predict` answers if this is the serving model."""
+        output = output or self.entry.kwargs.output
+        return predicted(served, rows, output, self._target_name(), self._tells_scores and output != "proba")
+
+    def asked(self, question: Callable[[ServedModel], Answer]) -> Answer:
+        """The serving model's answer; a folder of weights that was replaced before they were read is asked anew."""
+        served = self._served()
+        try:
+            return question(served)
+        except ModelUnreadable:
+            if self._models.current() is served:
+                raise
+            return question(self._served())
 
     def predict_parts(
         self, upload: Upload, output: str | None, write: Callable[[Iterator[Prediction]], Answer]
@@ -101,7 +114,7 @@ class Endpoint:
             BadRequest: the metric is unknown, the target column is missing, or there are no rows.
         """
         check_metric(metric)
-        return self._asked(lambda served: self._scores(served, rows, metric, target))
+        return self.asked(lambda served: self._scores(served, rows, metric, target))
 
     def _scores(
         self, served: ServedModel, rows: pd.DataFrame | None, metric: str | None, target: str | None
@@ -264,16 +277,6 @@ class Endpoint:
             self.readiness.check()
             raise self._missing()
         return served
-
-    def _asked(self, question: Callable[[ServedModel], Answer]) -> Answer:
-        """The serving model's answer; a folder of weights that was replaced before they were read is asked anew."""
-        served = self._served()
-        try:
-            return question(served)
-        except ModelUnreadable:
-            if self._models.current() is served:
-                raise
-            return question(self._served())
 
     def _subject(self) -> Subject:
         served = self._served()

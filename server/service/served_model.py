@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from server.errors import NotReady
+from server.errors import InvalidRows, NotReady
 from server.estimators.base import Estimator
 from server.schema import Column, Kind, Schema
 from server.service.one_row import OneRow
@@ -53,6 +53,20 @@ class ServedModel:
             return self.schema.inputs
         target = self.schema.target.name if self.schema.target else None
         return tuple(column for column in self.raw if column.name != target)
+
+    def names_by_position(self, count: int) -> list[str]:
+        """The columns that so many cells without names are of, in the order of `inputs`.
+
+        Raises:
+            InvalidRows: the model takes another number of columns, or nobody knows which.
+        """
+        if self.transform and not self.raw:
+            raise InvalidRows("the columns before the transform are not known; send rows with the names of columns")
+        names = [column.name for column in self.inputs] or [str(index) for index in range(count)]
+        if len(names) != count or not count:
+            listed = ", ".join(map(repr, names[:20])) + (", …" if len(names) > 20 else "")
+            raise InvalidRows(f"the model takes {len(names)} columns, in this order: {listed}; the rows have {count}")
+        return names
 
     @property
     def text_columns(self) -> list[str]:

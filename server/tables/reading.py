@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -19,7 +20,7 @@ from server.tables.extent import check_extent
 from server.tables.formats import Upload, format_of, refuse_unsafe
 from server.tables.parts import USUAL, NotParted, PartedTable, PartSizes, Source
 from server.tables.spooling import spooled
-from server.tables.text_formats import read_csv, read_json, read_json_lines, table_from
+from server.tables.text_formats import column, read_csv, read_json, read_json_lines, table_from
 from server.tables.text_parts import CsvSource, JsonLinesSource
 from server.tables.unpacking import gunzipped
 
@@ -41,12 +42,7 @@ def read_upload(upload: Upload, limits: Limits, text_columns: Collection[str] = 
     if _is_packed(upload):
         unpacked = gunzipped(upload.opened(), limits, upload.label)
         upload = Upload(b"".join(unpacked), _name_within(upload))
-    table = _read(upload, format_of(upload), limits, text_columns)
-    check_extent(table.num_rows, table.column_names, upload.label, limits)
-    try:
-        return to_frame(table)
-    except (pa.ArrowException, OverflowError, UnicodeError) as error:
-        raise BadRequest(f"{upload.label} holds a value that cannot be read: {error}") from error
+    return _framed(_read(upload, format_of(upload), limits, text_columns), upload.label, limits)
 
 
 def _is_packed(upload: Upload) -> bool:
@@ -135,11 +131,36 @@ def read_instance(values: Mapping[str, Any], limits: Limits) -> pd.DataFrame:
         BadRequest: a value that no cell can hold.
         TooLarge: more columns than allowed.
     """
-    what = "the instance"
-    table = table_from([dict(values)], what, limits)
+    row = read_values([dict(values)], "the instance", limits)
+    return row if len(row.columns) else pd.DataFrame(index=range(1))
+
+
+def read_values(value: Any, what: str, limits: Limits) -> pd.DataFrame:
+    """The rows of parsed JSON, read as the same JSON in a body would be.
+
+    Raises:
+        BadRequest: no regular table, or a value that no cell can hold.
+        TooLarge: more rows or columns than allowed.
+    """
+    return _framed(table_from(value, what, limits), what, limits)
+
+
+def read_columns(columns: Mapping[str, list[Any] | np.ndarray], what: str, limits: Limits) -> pd.DataFrame:
+    """The rows of columns of equal length: lists as in a JSON object of columns, or arrays, in which NaN is missing.
+
+    Raises:
+        BadRequest: a value that no cell can hold.
+        TooLarge: more rows or columns than allowed.
+    """
+    arrays = {
+        name: pa.array(cells, from_pandas=True) if isinstance(cells, np.ndarray) else column(name, cells, what)
+        for name, cells in columns.items()
+    }
+    return _framed(pa.table(arrays), what, limits)
+
+
+def _framed(table: pa.Table, what: str, limits: Limits) -> pd.DataFrame:
     check_extent(table.num_rows, table.column_names, what, limits)
-    if not table.num_columns:
-        return pd.DataFrame(index=range(1))
     try:
         return to_frame(table)
     except (pa.ArrowException, OverflowError, UnicodeError) as error:

@@ -131,7 +131,7 @@ def read_json(content: bytes, what: str, limits: Limits) -> pa.Table:
             rows = _json_sequence(content)
             if rows is not None:
                 return table_from(rows, what, limits)
-        raise BadRequest(f"{what} is not valid JSON: {_reason(content, error)}") from error
+        raise not_json(what, content, error) from error
 
 
 def read_json_lines(content: bytes, what: str, limits: Limits) -> pa.Table:
@@ -155,15 +155,16 @@ def parse_lines(lines: Iterable[bytes], what: str, before: int = 0) -> list[Any]
             try:
                 rows.append(orjson.loads(line))
             except orjson.JSONDecodeError as error:
-                raise BadRequest(f"{what}, line {number}, is not valid JSON: {_reason(line, error)}") from error
+                raise not_json(f"{what}, line {number},", line, error) from error
     return rows
 
 
-def _reason(content: bytes, error: orjson.JSONDecodeError) -> str:
+def not_json(what: str, content: bytes, error: orjson.JSONDecodeError) -> BadRequest:
+    """The error for text that the parser refuses."""
     around = content[error.pos : error.pos + 12].lstrip(b" -")
-    if around.startswith((b"NaN", b"nan", b"Infinity", b"inf")):
-        return f"NaN and Infinity are no JSON; write null for a missing cell ({error})"
-    return str(error)
+    is_constant = around.startswith((b"NaN", b"nan", b"Infinity", b"inf"))
+    why = f"NaN and Infinity are no JSON; write null for a missing cell ({error})" if is_constant else error
+    return BadRequest(f"{what} is not valid JSON: {why}")
 
 
 def _json_sequence(content: bytes) -> list[Any] | None:
@@ -211,7 +212,7 @@ def _from_object(value: dict[str, Any], what: str, limits: Limits) -> pa.Table:
     cells = list(value.values())
     if cells and all(isinstance(cell, list) for cell in cells):
         _refuse_unequal(value, what)
-        return pa.table({name: _column(name, cell, what) for name, cell in value.items()})
+        return pa.table({name: column(name, cell, what) for name, cell in value.items()})
     if cells and all(isinstance(cell, dict) for cell in cells):
         keys = list(dict.fromkeys(key for cell in cells for key in cell))
         return pa.table({name: _array([cell.get(key) for key in keys]) for name, cell in value.items()})
@@ -233,7 +234,7 @@ def _refuse_unequal(columns: dict[str, list[Any]], what: str) -> None:
         )
 
 
-def _column(name: str, cells: list[Any], what: str) -> pa.Array:
+def column(name: str, cells: list[Any], what: str) -> pa.Array:
     """The cells of one column.
 
     Raises:

@@ -196,17 +196,26 @@ def _held(file: FileStorage) -> bytes | IO[bytes]:
     return file.stream if large else file.read()
 
 
-def _body(request: Request, limits: Limits) -> tuple[list[tuple[str, str]], list[Upload]]:
+def whole_body(request: Request, limits: Limits) -> bytes:
+    """All bytes of the body, without its Content-Encoding.
+
+    Raises:
+        TooLarge, UnsupportedFormat: it grows too far, or nobody knows how.
+    """
     length, most = request.content_length, request.max_content_length
-    if (length is None or length > SPOOLED) and request.mimetype != FORM:
-        return [], _large_body(request, limits)
     content = request.get_data(cache=False)
     if length is None and most is not None and len(content) >= most:
         # A chunked body is cut off at the limit without a word.
         raise RequestEntityTooLarge
     encoding = request.headers.get("Content-Encoding", "")
-    if encoding and content:
-        content = decoded(content, encoding, limits)
+    return decoded(content, encoding, limits) if encoding and content else content
+
+
+def _body(request: Request, limits: Limits) -> tuple[list[tuple[str, str]], list[Upload]]:
+    length = request.content_length
+    if (length is None or length > SPOOLED) and request.mimetype != FORM:
+        return [], _large_body(request, limits)
+    content = whole_body(request, limits)
     if not content.strip():
         return [], []
     if request.mimetype != FORM:

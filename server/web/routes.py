@@ -16,6 +16,8 @@ from server.service.text import TextEndpoint
 from server.web.classifier import ROUTES, in_its_envelope
 from server.web.classifier_page import ClassifierPage
 from server.web.index import Index
+from server.web.inference import FOLDERS, NAME, V2, register_inference, told_by_v2
+from server.web.invocations import register_invocations
 from server.web.login import LOGIN, LOGOUT, login_page, register_login
 from server.web.mlhandler import MLHandlerResource
 from server.web.responses import error_response, json_response, page_or_json
@@ -29,14 +31,15 @@ from server.web.wording import FILTERS
 if TYPE_CHECKING:
     from server.service.registry import Registry
 
-OWN = ("/healthz", "/readyz", PATH)
+OWN = ("/healthz", "/readyz", PATH, V2)
 
 
 class ProblemApi(Api):
     """Flask-RESTful answers errors itself, ignoring Flask's handlers; all of them become problem+json here."""
 
-    def __init__(self, app: Flask, limits: Limits, enveloped: Iterable[str]) -> None:
+    def __init__(self, app: Flask, limits: Limits, enveloped: Iterable[str], base: str) -> None:
         self._limits = limits
+        self._of_v2 = (f"{V2}/", f"{base}{V2}/")
         self._enveloped = tuple(f"{pattern.rstrip('/')}/" for pattern in enveloped)
         super().__init__(app, catch_all_404s=True)
 
@@ -45,8 +48,12 @@ class ProblemApi(Api):
         if isinstance(e, KeyMissing) and _asks_for_page():
             return login_page(401, request.full_path.rstrip("?"))
         response = error_response(e, self._limits)
-        is_of_classifier = request.url_rule is None and request.path.startswith(self._enveloped)
-        return in_its_envelope(response) if is_of_classifier else response
+        if request.url_rule is None and request.path.startswith(self._enveloped):
+            return in_its_envelope(response)
+        is_of_v2 = (request.endpoint or "").startswith(NAME) or (
+            request.url_rule is None and request.path.startswith(self._of_v2)
+        )
+        return told_by_v2(response) if is_of_v2 else response
 
 
 def _asks_for_page() -> bool:
@@ -81,8 +88,18 @@ class Ready(Resource):
 
 def belongs_to_server(pattern: str, base: str) -> bool:
     """Whether the path is one of the server's own, or inside the folder of the pages' files."""
-    folders = (base + FOLDER, base + PATH, PATH, base + LOGIN, base + LOGOUT)
-    return pattern in OWN or any(pattern == folder or pattern.startswith(folder + "/") for folder in folders)
+    folders = (
+        base + FOLDER,
+        base + PATH,
+        PATH,
+        base + LOGIN,
+        base + LOGOUT,
+        *FOLDERS,
+        *(base + path for path in FOLDERS),
+    )
+    return pattern in (*OWN, base + V2) or any(
+        pattern == folder or pattern.startswith(folder + "/") for folder in folders
+    )
 
 
 def register_routes(
@@ -98,13 +115,13 @@ def register_routes(
 
     The index stands at / and at the prefix of all endpoints, where no endpoint claims the place.
     """
-    api = ProblemApi(app, server.limits, [classifier.entry.pattern for classifier in classifiers.values()])
+    base = prefix(server.base_url)
+    api = ProblemApi(app, server.limits, [classifier.entry.pattern for classifier in classifiers.values()], base)
     _add_endpoints(api, endpoints, runs)
     _add_classifiers(api, classifiers, server.limits)
     api.add_resource(Health, "/healthz")
     api.add_resource(Ready, "/readyz", resource_class_kwargs={"endpoints": endpoints, "registry": registry})
     _add_registry(api, registry)
-    base = prefix(server.base_url)
     guard(app, keys)
     if not keys.is_open:
         register_login(api, keys, base)
@@ -117,7 +134,9 @@ def register_routes(
         *classifiers.values(),
         *([registry] if registry else []),
     ]
-    _add_index(api, base, {one.entry.pattern for one in served}, listed)
+    claimed = {one.entry.pattern for one in served}
+    _add_index(api, base, claimed, listed)
+    _add_other_doors(api, endpoints, server, base, claimed, lambda: Ready(endpoints, registry).get().status_code == 200)
 
 
 def _add_index(api: Api, base: str, claimed: Collection[str], listed: Mapping[str, Any]) -> None:
@@ -131,6 +150,23 @@ def _add_index(api: Api, base: str, claimed: Collection[str], listed: Mapping[st
             "runs_url": f"{request.script_root}{base}{PATH}",
         }
     )
+
+
+def _add_other_doors(
+    api: Api,
+    endpoints: Mapping[str, Endpoint],
+    server: ServerSection,
+    base: str,
+    claimed: Collection[str],
+    ready: Callable[[], bool],
+) -> None:
+    """What clients of other servers ask for: those of the Open Inference Protocol, and MLflow's."""
+    register_inference(api, endpoints, base, ready)
+
+    def free(place: str) -> list[str]:
+        return [path for path in dict.fromkeys((base + place, place)) if path not in claimed]
+
+    register_invocations(api, endpoints, server, free, ready)
 
 
 def places(endpoints: Mapping[str, Endpoint], runs: Runs) -> dict[str, Place]:

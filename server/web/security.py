@@ -13,7 +13,7 @@ from server.service.keys import KeyRing
 COOKIE = "restimator_key"
 SAFE = ("GET", "HEAD", "OPTIONS")
 # What anybody may ask for: whether the server lives, and what a page needs to ask for a key.
-OPEN = frozenset({"health", "ready", "login", "logout", "static_file"})
+OPEN = frozenset({"health", "ready", "v2_live", "v2_ready", "ping", "login", "logout", "static_file"})
 OF_PAGES = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",

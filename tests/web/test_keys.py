@@ -53,8 +53,15 @@ DOORS = [
     ("POST", "/api/v1/mlalgorithmstatuses", {"json": {}}, "admin"),
     ("POST", "/api/v1/abtests", {"json": {}}, "admin"),
     ("POST", "/api/v1/stop_ab_test/1", {"json": {}}, "admin"),
+    *(("GET", path, {}, "read") for path in ("/v2", "/version", "/v2/models/titanic", "/v2/models/titanic/ready")),
+    ("GET", "/v2/models/titanic/versions/none", {}, "read"),
+    ("POST", "/v2/models/titanic/infer", {"json": {}}, "predict"),
+    ("POST", "/v2/models/titanic/versions/none/infer", {"json": {}}, "predict"),
+    ("POST", "/invocations", {"json": {"instances": [ROW]}}, "predict"),
 ]
 PLACES = {"/titanic": "titanic", "/custom_classifier": "documents", "/api/v1": "registry"}
+# The only MLHandler endpoint answers MLflow's clients.
+DOORS_OF = PLACES | {"/v2/models/titanic": "titanic", "/invocations": "titanic"}
 
 
 def key(name, scopes, endpoints=()):
@@ -103,7 +110,7 @@ def test_without_a_key_that_is_known_nothing_is_opened(guarded, method, path, se
 
 @pytest.mark.parametrize(("method", "path", "sent", "scope"), DOORS)
 def test_a_key_for_one_endpoint_opens_no_other(guarded, method, path, sent, scope):
-    mine = next((name for place, name in PLACES.items() if path.startswith(place)), None)
+    mine = next((name for place, name in DOORS_OF.items() if path.startswith(place)), None)
     for name in PLACES.values():
         status = ask(guarded, method, path, f"at {name}", **sent).status_code
         assert (status == 403) == (mine not in (None, name)), (name, status)
@@ -115,7 +122,7 @@ def test_a_403_names_the_key_and_the_scope(guarded):
     assert_problem(ask(guarded, "GET", "/titanic", "at documents"), 403, "not for 'titanic'", "documents")
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/ping", "/health"])
 def test_whether_the_server_lives_is_told_to_anybody(guarded, path):
     assert ask(guarded, "GET", path).status_code in (200, 503)
 
