@@ -22,6 +22,8 @@ NULLABLE = {
 # Text stays Arrow's: otherwise a Python object is made of every cell, and a text of every object.
 WITHOUT = {pa.string(): pd.StringDtype(na_value=np.nan)}
 WITH_GAPS = NULLABLE | WITHOUT
+# Readers and writers of nested values go down one call a level.
+DEEPEST = 32
 KINDS = (
     (pat.is_boolean, Kind.BOOLEAN),
     (pat.is_integer, Kind.INTEGER),
@@ -65,14 +67,29 @@ def normalise(table: pa.Table) -> pa.Table:
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """A DataFrame in which integers stay integers: Int64 and boolean where cells are missing."""
+    """A DataFrame in which integers stay integers: Int64 and boolean where cells are missing.
+
+    Raises:
+        pyarrow.ArrowInvalid: a value that does not fit, or lists within lists that nobody could write down again.
+    """
     table = normalise(table)
+    for field in table.schema:
+        if pat.is_nested(field.type) and not _is_shallow(field.type, DEEPEST):
+            raise pa.ArrowInvalid(f"{field.name!r} has lists or objects within one another, {DEEPEST} deep and more")
     gaps = {name for name in table.column_names if table.column(name).null_count}
     columns = {}
     for name in table.column_names:
         column = table.column(name)
         columns[name] = column.to_pandas(types_mapper=WITH_GAPS.get if name in gaps else WITHOUT.get)
     return pd.DataFrame(columns, columns=table.column_names, index=pd.RangeIndex(table.num_rows), copy=False)
+
+
+def _is_shallow(kind: pa.DataType, levels: int) -> bool:
+    """Whether lists and objects are within one another at fewer than so many levels."""
+    if not pat.is_nested(kind):
+        return True
+    parts = (kind.field(index).type for index in range(kind.num_fields))
+    return levels > 1 and all(_is_shallow(part, levels - 1) for part in parts)
 
 
 def to_table(frame: pd.DataFrame) -> pa.Table:

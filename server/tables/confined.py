@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from server.config import Limits
-from server.errors import BadRequest, too_large_unpacked
+from server.errors import BadRequest, TooLarge
 from server.tables.confined_reader import GROWS, UNREADABLE
 
 # pyarrow would import both, at 0.4 s, and work without.
@@ -39,6 +39,9 @@ def read_confined(content: bytes, name: str, limits: Limits, what: str) -> pa.Ta
         return pyarrow.ipc.open_stream(child.stdout).read_all()
     # Rust aborts when memory cannot be had; the kernel kills.
     if child.returncode in (GROWS, -6, -9):
-        raise too_large_unpacked(what, limits.unpacked_mb)
+        raise TooLarge(
+            f"{what} grows beyond {limits.unpacked_mb:g} MiB when it is unpacked (server.limits.unpacked_mb), or far "
+            "beyond what a table of its size takes; save only the part that holds rows"
+        )
     reason = child.stderr.decode(errors="replace").strip().splitlines()[-1:] if child.returncode == UNREADABLE else []
     raise BadRequest(f"{what} is damaged or not what it says{': ' + reason[0][:300] if reason else ''}")

@@ -93,6 +93,16 @@ class PartedTable:
                 raise BadRequest(f"{self._what} holds a value that cannot be read: {error}") from error
             yield frame
 
+    def check(self, types: Types | None = None) -> None:
+        """Read all of it, and keep nothing.
+
+        Raises:
+            BadRequest, TooLarge: as `read_upload`.
+            TypesChanged, NotParted: nothing was found out.
+        """
+        for _ in self._checked(types):
+            pass
+
     def _checked(self, types: Types | None) -> Iterator[pa.Table]:
         """The tables, as long as they keep the limits; who exceeds one is told when all is read."""
         rows, names = 0, []

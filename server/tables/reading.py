@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from server.tables.binary_formats import ParquetSource, read_parquet
 from server.tables.confined import read_confined
 from server.tables.extent import check_extent
 from server.tables.formats import Upload, format_of, refuse_unsafe
-from server.tables.parts import USUAL, NotParted, PartedTable, PartSizes, Source
-from server.tables.spooling import spooled
+from server.tables.parts import USUAL, NotParted, PartedTable, PartSizes, Source, TypesChanged
+from server.tables.spooling import SPOOLED, size_of, spooled
 from server.tables.text_formats import column, read_csv, read_json, read_json_lines, table_from
 from server.tables.text_parts import CsvSource, JsonLinesSource
 from server.tables.unpacking import gunzipped
@@ -38,11 +38,42 @@ def read_upload(upload: Upload, limits: Limits, text_columns: Collection[str] = 
         TooLarge: more rows, columns or unpacked bytes than allowed.
         UnsupportedFormat: a format that is not read.
     """
+    with _unpacked(upload, limits) as upload:
+        name = format_of(upload)
+        if upload.is_large:
+            _check_in_parts(upload, name, limits, text_columns)
+        table = _read(upload, name, limits, text_columns)
+    return _framed(table, upload.label, limits)
+
+
+@contextmanager
+def _unpacked(upload: Upload, limits: Limits) -> Iterator[Upload]:
+    """The upload without its gzip; what comes out of one and is large lies in a file."""
     refuse_unsafe(upload)
-    if _is_packed(upload):
-        unpacked = gunzipped(upload.opened(), limits, upload.label)
-        upload = Upload(b"".join(unpacked), _name_within(upload))
-    return _framed(_read(upload, format_of(upload), limits, text_columns), upload.label, limits)
+    if not _is_packed(upload):
+        yield upload
+        return
+    with spooled(gunzipped(upload.opened(), limits, upload.label)) as file:
+        body = file if size_of(file) > SPOOLED else file.read()
+        upload = Upload(body, _name_within(upload))
+        refuse_unsafe(upload)
+        yield upload
+
+
+def _check_in_parts(upload: Upload, name: str, limits: Limits, text_columns: Collection[str]) -> None:
+    """Refuse what would be refused as a whole before the whole is in memory, where the format has parts.
+
+    Raises:
+        BadRequest, TooLarge: as reading the whole.
+    """
+    if name == "json" and upload.head.strip() and upload.head.lstrip()[:1] not in (b"{", b"["):
+        raise BadRequest(f"{upload.label} is not valid JSON: it begins with neither a list nor an object")
+    with suppress(NotParted):
+        table = PartedTable(_source(upload, name, limits, text_columns, USUAL), upload.label, limits, USUAL)
+        try:
+            table.check()
+        except TypesChanged as changed:
+            table.check(changed.types)
 
 
 def _is_packed(upload: Upload) -> bool:
@@ -63,11 +94,7 @@ def parted(
         NotParted: it must be read as a whole, as far as its format tells.
         BadRequest, TooLarge, UnsupportedFormat: as `read_upload`.
     """
-    refuse_unsafe(upload)
-    with ExitStack() as stack:
-        if _is_packed(upload):
-            unpacked = stack.enter_context(spooled(gunzipped(upload.opened(), limits, upload.label)))
-            upload = Upload(unpacked, _name_within(upload))
+    with _unpacked(upload, limits) as upload:
         source = _source(upload, format_of(upload), limits, text_columns, sizes)
         yield PartedTable(source, upload.label, limits, sizes)
 
