@@ -11,6 +11,7 @@ from flask import Request, Response
 
 from server.config import Limits
 from server.service.one_row import is_plain
+from server.web.observation import tell_rows
 from server.web.request_data import FORM, IGNORED
 from server.web.responses import PREDICTION_FORMATS, chosen_format, json_response
 
@@ -96,4 +97,7 @@ def _answer(request: Request, few: Few, rows: list[Row], options: Mapping[str, s
     if accept not in PLAIN_ACCEPT and chosen_format(request, None, PREDICTION_FORMATS) != "json":
         return None
     values = few(rows, options)
-    return None if values is None else json_response(values)
+    if values is None:
+        return None
+    tell_rows(len(rows))
+    return json_response(values)
