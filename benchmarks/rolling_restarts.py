@@ -21,7 +21,7 @@ from benchmarks.processes import free_port
 ROOT = Path(__file__).parents[1]
 TAKEN = b"the configuration was taken anew"
 ROW = "Sex=male&Age=22&SibSp=1&Parch=0&Fare=7.25&Pclass=3&Embarked=S"
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 class Clients:
