@@ -2,19 +2,21 @@
 
 import os
 
+from server import lifecycle
 from server.config import load_config
 from server.errors import ConfigError
 
 
-def _asks_for_keys():
+def _server_section():
     try:
-        return load_config().server.keys is not None
+        return load_config().server
     except ConfigError:
         # The application says what is wrong.
-        return False
+        return None
 
 
-ASKS_FOR_KEYS = _asks_for_keys()
+SERVER = _server_section()
+ASKS_FOR_KEYS = SERVER is not None and SERVER.keys is not None
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "unix:")
 # Without keys, whoever reaches the server may do everything.
 bind = os.environ.get("RESTIMATOR_BIND", "0.0.0.0:8000" if ASKS_FOR_KEYS else "127.0.0.1:8000")
@@ -29,10 +31,15 @@ graceful_timeout = 30
 limit_request_line = 8190
 # It would open a socket in the user's home folder.
 control_socket_disable = True
+logger_class = lifecycle.MasterLog
+lifecycle.MasterLog.as_json = SERVER is not None and SERVER.log.format == "json"
+# Before anything counts.
+lifecycle.prepare_metrics()
 
 
 def on_starting(server):
     """Fork the launcher of trainings while the master has neither threads nor workers."""
+    lifecycle.take_over(server)
     if server.cfg.preload_app:
         server.app.wsgi().extensions["restimator"].before_fork()
 
@@ -51,6 +58,21 @@ def when_ready(server):
         )
 
 
+def pre_fork(server, worker):
+    """Each worker counts in a place of its own, which the next one takes over."""
+    lifecycle.assign_place(server, worker)
+
+
+def post_fork(_server, worker):
+    """From here on this process is the worker."""
+    lifecycle.count_in_place(worker)
+
+
 def post_worker_init(worker):
     """Begin what nobody needs to ask for: the endpoints' first trainings."""
     worker.app.wsgi().extensions["restimator"].start()
+
+
+def child_exit(_server, worker):
+    """A worker ended."""
+    lifecycle.leave_place(worker)

@@ -12,13 +12,18 @@ from threadpoolctl import threadpool_limits
 from server.config import Config
 from server.errors import ConfigError, ModelUnreadable, Problem, ServerError, TemplateFailed
 from server.jobs import ClusterRunner, ProcessRunner, Runner, cluster_problems
+from server.logs import log_to_stderr
 from server.service.checks import classifier_problems, model_problems, transform_problems
 from server.service.classifier import DocumentClassifier
+from server.service.draining import Draining
 from server.service.endpoint import Endpoint
 from server.service.experiment_book import ExperimentBook
+from server.service.figures import Figures
 from server.service.keys import KeyRing
 from server.service.runs import Runs
 from server.service.text import TextEndpoint
+from server.web.metrics import Metrics
+from server.web.observation import Observation
 from server.web.request_data import StrictRequest
 from server.web.routes import belongs_to_server, places, register_routes
 from server.web.row_door import RowDoor
@@ -47,6 +52,7 @@ class Application:
         }
         self.classifiers = {name: DocumentClassifier(name, config, runner, self.book) for name in config.classifiers}
         self.registry = _registry(config, self.endpoints, self.book)
+        self.draining = Draining()
         self._starting = threading.Lock()
         self._started = False
 
@@ -118,7 +124,8 @@ def create_app(config: Config, runner: Runner | None = None) -> Server:
     Raises:
         ConfigError: a class, parameter or pattern that cannot be.
     """
-    _log_to_stderr()
+    log = config.server.log
+    log_to_stderr(log.format == "json", log.level, bool(config.server.requests.redact))
     _check(config)
     for warning in config.warnings:
         logger.warning("%s", warning)
@@ -135,11 +142,14 @@ def create_app(config: Config, runner: Runner | None = None) -> Server:
     app.extensions["restimator"] = application
     app.registry = application.registry or NoRegistry()
     app.before_request(application.start)
+    served = (application.endpoints, application.classifiers)
+    metrics = _metrics(application) if config.server.metrics else None
     register_routes(
-        app, application.endpoints, application.classifiers, application.runs, config.server, keys, application.registry
+        app, *served, application.runs, config.server, keys, application.registry, application.draining, metrics
     )
     rows = places(application.endpoints, application.runs)
     app.wsgi_app = RowDoor(app, rows, keys, limits, application.start)  # type: ignore[method-assign]
+    app.wsgi_app = Observation(app.wsgi_app, metrics, log.requests)  # type: ignore[method-assign]
     return app
 
 
@@ -155,6 +165,12 @@ def template_problems(config: Config) -> list[Problem]:
     return problems
 
 
+def _metrics(application: Application) -> Metrics:
+    config = application.config
+    endpoint_of = {entry.pattern: name for name, entry in config.url.items()}
+    return Metrics(Figures(config, application.endpoints), endpoint_of)
+
+
 def _runner(config: Config) -> Runner:
     if config.server.compute is None:
         return ProcessRunner(PRELOADED)
@@ -168,16 +184,6 @@ def _registry(config: Config, endpoints: dict[str, Endpoint], book: ExperimentBo
     from server.service.registry import Registry
 
     return Registry(config, endpoints, book)
-
-
-def _log_to_stderr() -> None:
-    """Show the server's own messages, unless somebody has set up logging already."""
-    own = logging.getLogger("server")
-    if not own.handlers and not logging.getLogger().handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"))
-        own.addHandler(handler)
-        own.setLevel(logging.INFO)
 
 
 def _check(config: Config) -> None:

@@ -15,7 +15,7 @@ from server.config.registry import (
     algorithm_of,
 )
 from server.config.sections import DataSource, ModelEntry, TextHandlerEndpoint, TextModelOptions, TrainingOptions
-from server.config.server_section import Limits, RequestsSection, ServerSection
+from server.config.server_section import Limits, LogSection, RequestsSection, ServerSection
 
 __all__ = [
     "LISTS",
@@ -31,6 +31,7 @@ __all__ = [
     "DataSource",
     "Key",
     "Limits",
+    "LogSection",
     "ModelEntry",
     "RegistryHandlerEndpoint",
     "RequestsSection",

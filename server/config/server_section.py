@@ -1,6 +1,6 @@
 """The section server: of config.yaml, settings of the server as a whole."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
@@ -65,6 +65,14 @@ class RequestsSection(Section):
     redact: Columns = Field(default=(), description="Columns of which requests are logged without their values.")
 
 
+class LogSection(Section):
+    """What the server logs, and how."""
+
+    format: Literal["text", "json"] = Field(default="text", description="Lines of text, or one JSON object each.")
+    requests: bool = Field(default=False, description="Log a line for each request, too.")
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged.")
+
+
 class ServerSection(Section):
     """Settings of the server as a whole; each can be set by RESTIMATOR_SERVER__<KEY>, too."""
 
@@ -87,6 +95,14 @@ class ServerSection(Section):
     )
     keys: KeysOrFile | None = Field(
         default=None, description="Keys, or the file that holds them; $RESTIMATOR_KEYS. none: no key is asked for."
+    )
+    log: LogSection = Field(default=LogSection(), description="What is logged, and how.")
+    metrics: bool = Field(default=True, description="off: no figures are kept, and there is no /metrics.")
+    drain_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="How long the server goes on answering after SIGTERM, while /readyz tells load balancers to leave.",
     )
     limits: Limits = Field(default=Limits(), description="What one request may bring.")
     invocations: str | None = Field(

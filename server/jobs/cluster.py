@@ -46,6 +46,10 @@ class ClusterRunner:
         """See Runner."""
         self._here.fork_launcher()
 
+    def leave_launcher(self) -> None:
+        """See Runner."""
+        self._here.leave_launcher()
+
     def keep(self, make: Callable[..., Keepable], *arguments: Any) -> Any:
         """See Runner."""
         return self._here.keep(make, *arguments)

@@ -47,12 +47,18 @@ class Runner(Protocol):
     def fork_launcher(self) -> None:
         """Fork what starts the jobs' processes, if it needs any, from this process, which must not have threads yet."""
 
+    def leave_launcher(self) -> None:
+        """Do without the launcher from now on, and let others who have it go on with it."""
+
     def keep(self, make: Callable[..., Keepable], *arguments: Any) -> Any:
         """The object that `make` makes of the arguments, or something that calls its methods elsewhere."""
 
 
 class InlineRunner:
     """Runs the function here and now: for tests and commands."""
+
+    def leave_launcher(self) -> None:
+        """See Runner."""
 
     def fork_launcher(self) -> None:
         """See Runner."""
@@ -161,6 +167,12 @@ class ProcessRunner:
         self._address = str(Path(folder) / "launcher.sock")
         self._owner = os.getpid()
         return self._address, read_end
+
+    def leave_launcher(self) -> None:
+        """See Runner: it ends, and its folder goes, once the workers have ended that were forked with it."""
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = self._address = None
 
     def close(self) -> None:
         """Let go of the launcher; it ends when nobody holds it any more."""

@@ -5,6 +5,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from server.errors import NoSuchRun, RunConflict, ServerError, TrackingUnavailab
 from server.service.stopping import stop
 from server.service.stores import open_store
 from server.storage.active_runs import ActiveRuns
+from server.storage.run_counts import RunCounts
 from server.tracking import Experiment, Run, Status
 from server.tracking.mlflow_store import MlflowStore
 
@@ -29,6 +31,11 @@ PAUSE = 30.0
 def active_runs(config: Config) -> ActiveRuns:
     """The lock files of the runs of all servers that share this models_dir."""
     return ActiveRuns(_own_folder(config))
+
+
+def run_counts(config: Config) -> RunCounts:
+    """How many runs of this models_dir ended, and how."""
+    return RunCounts(_own_folder(config) / "ended")
 
 
 def kept_models(config: Config) -> Path:
@@ -56,6 +63,7 @@ class RunBook:
         artifacts = Path(config.server.models_dir) / "mlruns"
         self._next_tick = 0.0
         self._active = active_runs(config)
+        self._counts = run_counts(config)
         self._store = MlflowStore(config.server.tracking_uri, artifacts, _own_folder(config) / "store")
 
     def tick(self) -> bool:
@@ -109,6 +117,7 @@ class RunBook:
     def end(self, task: str, run: str, status: Status, reason: str | None = None) -> None:
         """The task's run is over."""
         self._store.end(run, status, reason)
+        self._count(task, status)
         self._forget(task, run)
 
     def settle(self, task: str) -> None:
@@ -129,6 +138,7 @@ class RunBook:
                 status, reason = self._ending(task, run)
                 logger.info("%s: run %s was interrupted; it is %s", run.tags.get(ENDPOINT), run.id, status)
                 self._store.end(run.id, status, reason)
+                self._count(task, status)
             self._forget(task, run.id)
 
     def cancel(self, run_id: str) -> Run:
@@ -264,6 +274,13 @@ class RunBook:
             self.settle(task)
         elif not self._store.run(run.id).has_ended:
             self._store.end(run.id, *self._ending(task, run))
+
+    def _count(self, task: str, status: Status) -> None:
+        """Of a call that is made again, the first one counts; a full disk must not keep a run from ending."""
+        endpoint = self._active.facts(task).get("endpoint")
+        if endpoint is not None and self._active.exists(task):
+            with suppress(OSError):
+                self._counts.add(endpoint, status.value)
 
     def _forget(self, task: str, run: str) -> None:
         endpoint = self._active.facts(task).get("endpoint")

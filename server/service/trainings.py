@@ -88,6 +88,10 @@ class Trainings:
             thread.start()
         return Training(run, future)
 
+    def is_running(self) -> bool:
+        """Whether one of the endpoint's trainings is at work, in whichever process; others of it wait."""
+        return self._store.training.is_held()
+
     def start_first(self, retrain: bool) -> None:
         """Train because the endpoint has no model yet, or because its configuration has changed; wait for the end."""
         key = uuid.uuid4().hex

@@ -10,6 +10,7 @@ from server.errors import BadRequest, NoSuchRun, RunConflict, ServerError, did_y
 from server.service.classifier import DocumentClassifier
 from server.service.classifier_fields import check_known, text_field
 from server.service.runs import run_info
+from server.web.observation import tell_rows
 from server.web.request_data import read_request
 from server.web.responses import PROBLEM, errors_told_by, json_response
 from server.web.security import GuardedResource
@@ -90,6 +91,7 @@ class Predict(ClassifierResource):
     scopes: ClassVar = {"POST": "predict"}
 
     def post(self) -> Response:
+        tell_rows(1)
         return enveloped(200, "Success", self._classifier.predict(self._given()))
 
 

@@ -1,6 +1,6 @@
 """MLHandler's verbs: parse, one service call, render."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,7 +10,9 @@ from flask import Response, request, send_file
 from server.config import Scope
 from server.errors import BadRequest, InvalidParameter, did_you_mean
 from server.service.endpoint import Endpoint
+from server.service.prediction import Prediction
 from server.service.runs import Runs
+from server.web.observation import tell_rows
 from server.web.one_row import plain_answer, row_of_query, rows_of_body
 from server.web.page import endpoint_page
 from server.web.request_data import RequestData, read_request
@@ -164,12 +166,15 @@ class MLHandlerResource(GuardedResource):
                 return response
         if rows is None:
             rows = data.rows(self._limits, self.endpoint_.text_columns())
+        tell_rows(len(rows))
         return prediction_response(self.endpoint_.predict(rows, data.option("_output")), format_)
 
     def _predict_parts(self, data: RequestData, format_: str) -> Response | None:
         """The predictions for a table too large to be held; None if it must be, all the same."""
         return self.endpoint_.predict_parts(
-            data.uploads[0], data.option("_output"), lambda parts: parts_response(parts, format_, request.environ)
+            data.uploads[0],
+            data.option("_output"),
+            lambda parts: parts_response(_counted(parts), format_, request.environ),
         )
 
     def _score(self, data: RequestData) -> Response:
@@ -180,11 +185,13 @@ class MLHandlerResource(GuardedResource):
             target = _one("target_col", fields.pop("target_col"))
         data = RequestData(data.options, fields, data.uploads)
         rows = data.rows(self._limits, self.endpoint_.text_columns()) if data.has_rows else None
+        tell_rows(0 if rows is None else len(rows), "score")
         return json_response(self.endpoint_.score(rows, data.option("_metric"), target))
 
     def _append(self, data: RequestData) -> Response:
         data.check_options({"_action"})
         rows = data.typed_rows(self._limits, self.endpoint_.stored_text_columns())
+        tell_rows(len(rows), "append")
         return json_response(self.endpoint_.append(rows))
 
     def _train(self, data: RequestData) -> Response:
@@ -195,6 +202,7 @@ class MLHandlerResource(GuardedResource):
                 given[name.removeprefix("_")] = data.options[name]
         texts = self.endpoint_.settings.recipe().text_columns
         rows = RequestData(uploads=data.uploads).rows(self._limits, texts) if data.uploads else None
+        tell_rows(0 if rows is None else len(rows), "train")
         training = self.endpoint_.trainings.begin(rows, given)
         answer = training.answer(patience())
         if answer is None:
@@ -223,6 +231,15 @@ class MLHandlerResource(GuardedResource):
         data.check_options({*VIEWS, "_shape"})
         drawn = self.endpoint_.pictures.drawn(data.option("_picture") or "", data.option("_shape") or "usual")
         return picture_response(request, drawn)
+
+
+def _counted(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+    """The predictions, of which the rows are counted as they go by."""
+    rows = 0
+    for prediction in predictions:
+        rows += len(prediction.frame)
+        tell_rows(rows)
+        yield prediction
 
 
 def _listed(value: Any) -> list[str]:

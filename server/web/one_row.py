@@ -13,6 +13,7 @@ from flask import Request, Response
 
 from server.config import Limits
 from server.service.one_row import is_plain
+from server.web.observation import tell_rows
 from server.web.request_data import FORM, IGNORED
 from server.web.responses import PREDICTION_FORMATS, chosen_format, json_response
 
@@ -70,7 +71,10 @@ def plain_answer(request: Request, few: Few, found: PlainRows | None) -> Respons
     if not wants_json(request.environ) and chosen_format(request, None, PREDICTION_FORMATS) != "json":
         return None
     values = few(found.rows, found.options)
-    return None if values is None else json_response(values)
+    if values is None:
+        return None
+    tell_rows(len(found.rows))
+    return json_response(values)
 
 
 def wants_json(environ: "WSGIEnvironment") -> bool:

@@ -13,6 +13,7 @@ from server.service.exports import FORMATS, exported
 from server.service.registry import Registry
 from server.service.registry_views import view
 from server.tables.writing import CONTENT_TYPES
+from server.web.observation import tell_rows
 from server.web.registry_pages import endpoint_page, overview_page
 from server.web.registry_query import (
     PAGING,
@@ -173,6 +174,7 @@ class Predict(RegistryResource):
 
     def post(self, endpoint_name: str) -> Response:
         instance, asked = read_instance_object(request, self._limits)
+        tell_rows(1)
         answer, failed = self._registry.predict(endpoint_name, instance, Asked(**asked))
         return json_response(answer, 400 if failed else 200)
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
-from flask_restful import Api, Resource
+from flask_restful import Api
 
 from server.config import Limits, ServerSection
 from server.errors import InvalidParameter, KeyMissing
 from server.service.classifier import DocumentClassifier
+from server.service.draining import Draining
 from server.service.endpoint import Endpoint
 from server.service.keys import KeyRing
 from server.service.runs import Runs
@@ -19,8 +20,11 @@ from server.web.index import Index
 from server.web.inference import FOLDERS, NAME, V2, register_inference, told_by_v2
 from server.web.invocations import register_invocations
 from server.web.login import LOGIN, LOGOUT, login_page, register_login
+from server.web.metrics import Metrics
 from server.web.mlhandler import MLHandlerResource
-from server.web.responses import error_response, json_response, page_or_json
+from server.web.observation import tell_route
+from server.web.probes import Health, MetricsResource, Ready
+from server.web.responses import error_response, page_or_json
 from server.web.row_door import Place
 from server.web.runs import PATH, RunListResource, RunResource, prefix
 from server.web.security import guard
@@ -31,7 +35,8 @@ from server.web.wording import FILTERS
 if TYPE_CHECKING:
     from server.service.registry import Registry
 
-OWN = ("/healthz", "/readyz", PATH, V2)
+METRICS = "/metrics"
+OWN = ("/healthz", "/readyz", METRICS, PATH, V2)
 
 
 class ProblemApi(Api):
@@ -63,29 +68,6 @@ def _asks_for_page() -> bool:
         return False
 
 
-class Health(Resource):
-    """Whether the process lives."""
-
-    def get(self) -> Response:
-        return json_response({"status": "ok"})
-
-
-class Ready(Resource):
-    """Whether every configured model can answer, or which cannot, and why."""
-
-    def __init__(self, endpoints: Mapping[str, Endpoint], registry: "Registry | None") -> None:
-        self._endpoints = endpoints
-        self._registry = registry
-
-    def get(self) -> Response:
-        reasons = {name: endpoint.readiness.reason() for name, endpoint in self._endpoints.items()}
-        if self._registry is not None:
-            reasons[self._registry.name] = self._registry.reason()
-        waiting = {name: reason for name, reason in reasons.items() if reason is not None}
-        body = {"ready": not waiting, "endpoints": {name: reason or "ready" for name, reason in reasons.items()}}
-        return json_response(body, 503 if waiting else 200)
-
-
 def belongs_to_server(pattern: str, base: str) -> bool:
     """Whether the path is one of the server's own, or inside the folder of the pages' files."""
     folders = (
@@ -109,7 +91,9 @@ def register_routes(
     runs: Runs,
     server: ServerSection,
     keys: KeyRing,
-    registry: "Registry | None" = None,
+    registry: "Registry | None",
+    draining: Draining,
+    metrics: Metrics | None,
 ) -> None:
     """Give every endpoint its URL, and the server its own.
 
@@ -119,9 +103,9 @@ def register_routes(
     api = ProblemApi(app, server.limits, [classifier.entry.pattern for classifier in classifiers.values()], base)
     _add_endpoints(api, endpoints, runs)
     _add_classifiers(api, classifiers, server.limits)
-    api.add_resource(Health, "/healthz")
-    api.add_resource(Ready, "/readyz", resource_class_kwargs={"endpoints": endpoints, "registry": registry})
+    _add_probes(api, {"endpoints": endpoints, "registry": registry, "draining": draining}, metrics)
     _add_registry(api, registry)
+    tell_route(app)
     guard(app, keys)
     if not keys.is_open:
         register_login(api, keys, base)
@@ -136,7 +120,8 @@ def register_routes(
     ]
     claimed = {one.entry.pattern for one in served}
     _add_index(api, base, claimed, listed)
-    _add_other_doors(api, endpoints, server, base, claimed, lambda: Ready(endpoints, registry).get().status_code == 200)
+    ready = Ready(endpoints, registry, draining)
+    _add_other_doors(api, endpoints, server, base, claimed, lambda: ready.get().status_code == 200)
 
 
 def _add_index(api: Api, base: str, claimed: Collection[str], listed: Mapping[str, Any]) -> None:
@@ -169,12 +154,12 @@ def _add_other_doors(
     register_invocations(api, endpoints, server, free, ready)
 
 
-def places(endpoints: Mapping[str, Endpoint], runs: Runs) -> dict[str, Place]:
-    """What answers plain rows, by path."""
-    return {
-        endpoint.entry.pattern: Place(name, _resource_of(endpoint)(endpoint, runs).few)
+def places(endpoints: Mapping[str, Endpoint], runs: Runs) -> list[Place]:
+    """What answers plain rows."""
+    return [
+        Place(endpoint.entry.pattern, name, _resource_of(endpoint)(endpoint, runs).few)
         for name, endpoint in endpoints.items()
-    }
+    ]
 
 
 def _resource_of(endpoint: Endpoint) -> Callable[..., MLHandlerResource]:
@@ -209,6 +194,13 @@ def _add_classifiers(api: Api, classifiers: Mapping[str, DocumentClassifier], li
                 resource_class_kwargs={"classifier": classifier, "limits": limits},
                 strict_slashes=False,
             )
+
+
+def _add_probes(api: Api, watched: Mapping[str, Any], metrics: Metrics | None) -> None:
+    api.add_resource(Health, "/healthz")
+    api.add_resource(Ready, "/readyz", resource_class_kwargs=watched)
+    if metrics is not None:
+        api.add_resource(MetricsResource, METRICS, resource_class_kwargs={"metrics": metrics})
 
 
 def _add_registry(api: Api, registry: "Registry | None") -> None:

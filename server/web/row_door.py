@@ -5,7 +5,7 @@ only the keys of a dictionary are looked up. Whatever is out of the ordinary, ev
 whose answer to the same request is the same to the last header.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from flask.signals import request_finished, request_started, request_tearing_dow
 from server.config import Limits
 from server.service.keys import KeyRing
 from server.tables.writing import to_json
+from server.web.observation import ENDPOINT, KEY, ROUTE, ROWS
 from server.web.one_row import Few, PlainRows, row_of_query, rows_of_body, wants_json
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ SIGNALS = (request_started, request_finished, request_tearing_down)
 
 @dataclass(frozen=True)
 class Place:
-    """What answers at one path: an endpoint's name, and its answer for a few plain rows."""
+    """What answers at one path: the rule of the URL, an endpoint's name, and its answer for a few plain rows."""
 
+    route: str
     endpoint: str
     few: Few
 
@@ -42,19 +44,19 @@ class RowDoor:
     Args:
         app: Flask's object, with all the hooks that it has by itself; while it has others, somebody's code wants to see
             every request, and nothing is answered here.
-        places: what answers, by path.
+        places: what answers.
         keys: who may ask.
         limits: how large a body may be.
         start: what is to be done before the first answer; called before each.
     """
 
     def __init__(
-        self, app: Flask, places: Mapping[str, Place], keys: KeyRing, limits: Limits, start: Callable[[], None]
+        self, app: Flask, places: Iterable[Place], keys: KeyRing, limits: Limits, start: Callable[[], None]
     ) -> None:
         self._usual: WSGIApplication = app.wsgi_app
         self._app = app
         # As WSGI spells paths.
-        self._places = {path.encode().decode("latin1"): place for path, place in places.items()}
+        self._places = {place.route.encode().decode("latin1"): place for place in places}
         self._keys = keys
         self._limits = limits
         self._start = start
@@ -82,7 +84,10 @@ class RowDoor:
             values = place.few(found.rows, found.options)
         except Exception:  # noqa: BLE001 - the usual way meets it, too, and tells it
             return None
-        return None if values is None else to_json(values)
+        if values is None:
+            return None
+        environ[ROUTE], environ[ENDPOINT], environ[ROWS] = place.route, place.endpoint, len(found.rows)
+        return to_json(values)
 
     def _found(self, environ: "WSGIEnvironment") -> PlainRows | None:
         method = environ["REQUEST_METHOD"]
@@ -101,7 +106,10 @@ class RowDoor:
             scheme, _, token = environ["HTTP_AUTHORIZATION"].partition(" ")
             sent = token.strip() if scheme == "Bearer" and "=" not in token else None
         key = self._keys.of(sent) if sent else None
-        return key is not None and "predict" in key.scopes and key.opens(endpoint)
+        if key is None or "predict" not in key.scopes or not key.opens(endpoint):
+            return False
+        environ[KEY] = key.name
+        return True
 
     def _hooks(self) -> tuple[int, ...]:
         """How many functions want to see every request."""

@@ -9,6 +9,7 @@ from flask_restful import Resource
 from server.config import Key, Scope
 from server.errors import Forbidden, KeyMissing
 from server.service.keys import KeyRing
+from server.web.observation import ENDPOINT, KEY
 
 COOKIE = "restimator_key"
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -40,6 +41,7 @@ class GuardedResource(Resource):
         """The method's answer, if the key opens it."""
         if request.method not in SAFE and not self.takes_other_sites:
             refuse_other_sites(request)
+        request.environ[ENDPOINT] = self.subject()
         # What needs no key is not to be kept waiting by what a key would need.
         if "key" in g and request.method != "OPTIONS":
             scope = self.scope()
@@ -158,3 +160,4 @@ def admit(ring: KeyRing) -> None:
         # Alike for all who are not let in: nobody learns whether a key was almost right.
         raise KeyMissing("this server asks for a key; send it as Authorization: Bearer … or as X-API-Key")
     g.key = key
+    request.environ[KEY] = key.name

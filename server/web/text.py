@@ -11,6 +11,7 @@ from server.errors import BadRequest, InvalidParameter
 from server.service.runs import Runs
 from server.service.text import TextEndpoint
 from server.web.mlhandler import MLHandlerResource
+from server.web.observation import tell_rows
 from server.web.request_data import RequestData
 from server.web.responses import json_response
 
@@ -44,6 +45,7 @@ class TextHandlerResource(MLHandlerResource):
         if queries is not None:
             for option in data.options.keys() - {"_action"}:
                 raise InvalidParameter(f"{option} has no meaning beside {self._texts.query}; {self._advice()}")
+            tell_rows(len(queries))
             answers = self._texts.classify(queries)
             return json_response(answers[0] if len(answers) == 1 else answers)
         if not rows.columns.empty and self._texts.text_col not in rows.columns:

@@ -9,7 +9,7 @@ from server import errors
 from server.cli import config_commands, schema_text, text_commands
 from server.cli_keys import key_commands
 from server.config.sections import DataSource, MLHandlerKwargs, ModelOptions, TextHandlerKwargs, TextModelOptions
-from server.config.server_section import Limits, RequestsSection, ServerSection
+from server.config.server_section import Limits, LogSection, RequestsSection, ServerSection
 from server.service.recipe import OPTIONS
 from server.tables.formats import READABLE
 from server.web import mlhandler, responses
@@ -17,7 +17,7 @@ from server.web import mlhandler, responses
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SECTIONS = [
-    ServerSection, Limits, RequestsSection, MLHandlerKwargs, ModelOptions, DataSource, TextHandlerKwargs,
+    ServerSection, Limits, LogSection, RequestsSection, MLHandlerKwargs, ModelOptions, DataSource, TextHandlerKwargs,
     TextModelOptions,
 ]  # fmt: skip
 KEYS = sorted({field.alias or name for section in SECTIONS for name, field in section.model_fields.items()})

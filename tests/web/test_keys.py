@@ -17,6 +17,7 @@ PAGE = {"Accept": "text/html"}
 DOORS = [
     ("GET", "/", {}, "read"),
     ("GET", "/runs", {}, "read"),
+    ("GET", "/metrics", {}, "read"),
     ("DELETE", "/runs/none", {}, "train"),
     ("GET", "/titanic", {}, "read"),
     *(

@@ -7,6 +7,7 @@ from flask import request_started
 
 from server.app import create_app
 from server.config import hash_of, load_config
+from server.web.observation import HEADER
 from server.web.security import COOKIE
 from tests.conftest import ROOT, ROW, BriefRunner, titanic_endpoint, wait_until_ready, write_config
 from tests.web.conftest import URL, build
@@ -19,7 +20,13 @@ KEYS = {
 
 
 def told(answer):
-    return answer.status_code, dict(answer.headers), answer.get_data()
+    headers = {name: value for name, value in answer.headers.items() if name != HEADER}
+    return answer.status_code, headers, answer.get_data()
+
+
+def door_of(client):
+    """What stands before Flask, and behind what observes all requests."""
+    return client.application.wsgi_app._application
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +41,13 @@ def client(tmp_path_factory):
 @pytest.fixture
 def entered(client, monkeypatch):
     """The paths of the requests that Flask was asked."""
-    paths, usual = [], client.application.wsgi_app._usual
+    paths, usual = [], door_of(client)._usual
 
     def note(environ, start_response):
         paths.append(environ["PATH_INFO"])
         return usual(environ, start_response)
 
-    monkeypatch.setattr(client.application.wsgi_app, "_usual", note)
+    monkeypatch.setattr(door_of(client), "_usual", note)
     return paths
 
 
@@ -50,7 +57,7 @@ def usual(client, monkeypatch):
 
     def ask(**sent):
         with monkeypatch.context() as patch:
-            patch.setattr(client.application.wsgi_app, "_places", {})
+            patch.setattr(door_of(client), "_places", {})
             return client.open(**sent)
 
     return ask
@@ -158,7 +165,7 @@ def test_a_query_of_a_text_is_answered_at_the_door(tmp_path, monkeypatch):
     wait_until_ready(client, "/reviews?query=fine")
     # Only the usual way takes the slash.
     expected = client.get("/reviews/?query=a+fine+film").json
-    monkeypatch.setattr(client.application.wsgi_app, "_usual", None)
+    monkeypatch.setattr(door_of(client), "_usual", None)
     assert expected.keys() == {"prediction", "confidence"}
     assert client.get("/reviews?query=a+fine+film").json == expected
 
@@ -194,7 +201,7 @@ def guarded(tmp_path_factory):
     ids=str,
 )
 def test_a_key_is_looked_at_as_elsewhere(guarded, monkeypatch, headers, status, at_the_door):
-    door, entered = guarded.application.wsgi_app, []
+    door, entered = door_of(guarded), []
     usual = door._usual
     monkeypatch.setattr(door, "_usual", lambda *asked: entered.append(1) or usual(*asked))
     guarded.set_cookie(COOKIE, headers.get("Cookie", ""))

@@ -1,0 +1,225 @@
+"""gunicorn's master, taught to drain before it ends, and to take a changed configuration or none.
+
+It ends at once on SIGTERM, and on SIGHUP restarts its workers with the application that was loaded at the start. The
+hooks of gunicorn.conf.py put these functions in the place of its own.
+"""
+
+import atexit
+import gc
+import importlib
+import logging
+import os
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+from server.errors import ServerError
+from server.logs import LineFormatter
+from server.web.metrics import FOLDER, take_place
+
+PREFIX = "restimator-metrics-"
+# Seconds that a new configuration may take to be tried.
+PATIENCE = 300.0
+MOST = 2**16
+# Where this master's workers count, once that is known.
+_folder: list[Path] = []
+
+
+class MasterLog(Logger):
+    """gunicorn's own messages, as JSON if the server's are."""
+
+    as_json = False
+
+    def setup(self, cfg: Any) -> None:
+        """As gunicorn sets it up, at the start and at each reload."""
+        super().setup(cfg)
+        if self.as_json:
+            for handler in self.error_log.handlers:
+                handler.setFormatter(LineFormatter(as_json=True))
+
+
+def prepare_metrics() -> None:
+    """An empty folder for what workers count, once for this master: reloads read its settings again, and go on."""
+    if _folder:
+        return
+    given = os.environ.get(FOLDER)
+    folder = Path(given or tempfile.mkdtemp(prefix=PREFIX))
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("*.db"):
+        left.unlink()
+    os.environ[FOLDER] = str(folder)
+    _folder.append(folder)
+    if given is None:
+        atexit.register(_discard, folder, os.getpid())
+
+
+def _discard(folder: Path, master: int) -> None:
+    # Workers end, too.
+    if os.getpid() == master:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def assign_place(arbiter: Any, worker: Any) -> None:
+    """Give a new worker the first free place to count in, before it is forked."""
+    taken = {getattr(one, "place", 0) for one in arbiter.WORKERS.values()}
+    worker.place = min(set(range(1, len(taken) + 2)) - taken)
+
+
+def count_in_place(worker: Any) -> None:
+    """Have this process, a new worker, count in its place."""
+    take_place(str(worker.place))
+
+
+def leave_place(worker: Any) -> None:
+    """What a worker was just answering when it ended is answered no more."""
+    folder = os.environ.get(FOLDER)
+    if folder:
+        Path(folder, f"gauge_livesum_{worker.place}.db").unlink(missing_ok=True)
+
+
+def take_over(arbiter: Any) -> None:
+    """Put draining and reloading in the place of gunicorn's own; of the methods of this one master only."""
+    arbiter.handle_term = lambda: drain(arbiter)
+    renew = arbiter.reload
+    arbiter.reload = lambda: reload(arbiter, renew)
+
+
+def drain(arbiter: Any) -> None:
+    """Tell who asks /readyz that the server is about to end; end it once they had time to hear that.
+
+    A second SIGTERM ends it at once.
+
+    Raises:
+        StopIteration: gunicorn's way to end, which waits for requests in flight.
+    """
+    if arbiter.app.callable is None:
+        # Not preloaded: what the master could say would not reach the workers.
+        raise StopIteration
+    application = arbiter.app.callable.extensions["restimator"]
+    seconds = application.config.server.drain_seconds
+    was_draining = bool(application.draining)
+    application.draining.begin()
+    if was_draining or not seconds:
+        raise StopIteration
+    arbiter.log.info("draining for %g seconds (server.drain_seconds)", seconds)
+    # The master has no threads, and must go on looking after its workers.
+    signal.signal(signal.SIGALRM, lambda *_: arbiter.SIG_QUEUE.put_nowait(signal.SIGTERM))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def reload(arbiter: Any, renew: Callable[[], None]) -> None:
+    """Serve the configuration as it is now, by new workers; if it cannot be served, say why and change nothing.
+
+    Args:
+        arbiter: the master.
+        renew: its own way to read its settings anew and to exchange the workers, those in flight last.
+    """
+    app = arbiter.app
+    if app.callable is None:
+        # Not preloaded: each worker loads the application itself.
+        renew()
+        return
+    before: Any = app.callable.extensions["restimator"]
+    if before.draining:
+        arbiter.log.warning("the server is draining: its configuration is not taken anew")
+        return
+    reason = refusal(lambda: _load(app)) or _exchange(app)
+    if reason is not None:
+        arbiter.log.error("the changed configuration is not taken, and the old one goes on serving: %s", reason)
+        return
+    # The new workers must not keep the old launcher alive, nor the old application be kept for ever.
+    before.runner.leave_launcher()
+    before = None
+    app.callable.extensions["restimator"].before_fork()
+    renew()
+    arbiter.log.info("the configuration was taken anew")
+
+
+def refusal(load: Callable[[], object]) -> str | None:
+    """Why this cannot be done, tried in a child: whatever it imports, keeps or breaks is gone with it; None if it can.
+
+    Args:
+        load: what is tried.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        reason = _failure(load)
+        os.write(writing, (reason or "").encode()[:MOST])
+        os._exit(reason is not None)
+    os.close(writing)
+    told = _until_closed(reading)
+    os.close(reading)
+    if told is None:
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if told is None:
+        return f"loading it takes longer than {PATIENCE:g} seconds"
+    return None if status == 0 else told or f"loading it ends the process (status {status})"
+
+
+def _until_closed(reading: int) -> str | None:
+    """All that comes; None if the end does not."""
+    deadline, told = time.monotonic() + PATIENCE, b""
+    while select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        more = os.read(reading, MOST)
+        if not more:
+            return told.decode(errors="replace")
+        told += more
+    return None
+
+
+def _failure(load: Callable[[], object]) -> str | None:
+    """What goes wrong; warnings are logged when it is done in earnest."""
+    logging.disable(logging.CRITICAL)
+    try:
+        load()
+    except ServerError as error:
+        return error.detail
+    except BaseException as error:  # noqa: BLE001 - whatever happens, the old configuration goes on
+        return _told(error)
+    finally:
+        logging.disable(logging.NOTSET)
+    return None
+
+
+def _load(app: Any) -> None:
+    """Read the settings, and build the application from its module as if it were for the first time.
+
+    Raises:
+        SystemExit: it cannot be built, or the settings are wrong; the text says why.
+    """
+    app.reload()
+    sys.modules.pop(app.app_uri.partition(":")[0], None)
+    importlib.invalidate_caches()
+    app.callable = None
+    app.wsgi()
+
+
+def _exchange(app: Any) -> str | None:
+    """Load the application in earnest; why not, if what could be loaded a moment ago cannot be any more."""
+    before, settings = app.callable, app.cfg
+    modules: Mapping[str, Any] = dict(sys.modules)
+    # What the old application leaves behind in circles is to be found.
+    gc.unfreeze()
+    try:
+        _load(app)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever happens, the old configuration goes on
+        app.callable, app.cfg = before, settings
+        sys.modules.update(modules)
+        return _told(error)
+    return None
+
+
+def _told(error: BaseException) -> str:
+    """An error in one line; who ends the process with a number has said why before."""
+    text = "" if isinstance(error, SystemExit) and isinstance(error.code, int) else str(error)
+    return text.removeprefix("Restimator cannot start: ") or f"{type(error).__name__}; the log says why"

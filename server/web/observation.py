@@ -1,0 +1,130 @@
+"""The outermost layer: every request gets an id, is counted, and if so wished logged, whoever answers it.
+
+Who answers tells it through the WSGI environment what only they know: `restimator.route` (the rule of the URL),
+`restimator.endpoint`, `restimator.action` and `restimator.rows` (what was done with how many rows) and `restimator.key`
+(the name of the key). What is not told is not known.
+"""
+
+import logging
+import os
+import random
+import re
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from flask import Flask, request
+
+from server.logs import REQUESTS, Ids, current_ids
+from server.web.metrics import OTHER, Metrics
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+ROUTE, ENDPOINT, KEY = "restimator.route", "restimator.endpoint", "restimator.key"
+ACTION, ROWS = "restimator.action", "restimator.rows"
+PREDICT = "predict"
+HEADER = "X-Request-ID"
+SANE = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII).fullmatch
+# W3C Trace Context: version, trace, parent, flags; later versions may append fields.
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?", re.ASCII)
+# What a response without a status would be.
+FAILED = "500"
+# The system's own source costs more than all the rest here; ids are no secrets. Forked workers must not repeat them.
+_random = random.Random()  # noqa: S311
+os.register_at_fork(after_in_child=_random.seed)
+
+logger = logging.getLogger(REQUESTS)
+
+
+class Observation:
+    """The application, observed.
+
+    Args:
+        application: what answers.
+        metrics: what counts; None if nothing is counted.
+        logs: whether a line is logged for each request.
+    """
+
+    def __init__(self, application: "WSGIApplication", metrics: Metrics | None, logs: bool) -> None:
+        self._application, self._metrics, self._logs = application, metrics, logs
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """The application's answer, with the request's id."""
+        began = time.perf_counter()
+        status = FAILED
+        ids = ids_of(environ)
+
+        def started(line: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            nonlocal status
+            status = line[:3]
+            return start_response(line, [*headers, (HEADER, ids.request)], *error)
+
+        metrics = self._metrics
+        if metrics is not None:
+            metrics.begun()
+        before = current_ids.set(ids)
+        try:
+            return self._application(environ, started)
+        finally:
+            seconds = time.perf_counter() - began
+            if metrics is not None:
+                _count(metrics, environ, status, seconds)
+            if self._logs:
+                _log(environ, status, seconds)
+            current_ids.reset(before)
+
+
+def ids_of(environ: "WSGIEnvironment") -> Ids:
+    """The request's own id, which a proxy before this server may have given it, and its trace's, if it has one."""
+    sent = environ.get("HTTP_X_REQUEST_ID")
+    own = sent if sent is not None and SANE(sent) else f"{_random.getrandbits(128):032x}"
+    traced = environ.get("HTTP_TRACEPARENT")
+    trace = TRACEPARENT.fullmatch(traced) if traced is not None else None
+    # Version 00 has these fields and no others.
+    known = trace is not None and not (trace[0].startswith("00") and trace[2])
+    return Ids(own, trace[1] if trace is not None and known else None)
+
+
+def _count(metrics: Metrics, environ: "WSGIEnvironment", status: str, seconds: float) -> None:
+    metrics.answered(environ.get(ROUTE, OTHER), environ["REQUEST_METHOD"], status, seconds)
+    rows, endpoint = environ.get(ROWS), environ.get(ENDPOINT)
+    if rows and endpoint and status[0] == "2":
+        metrics.rows(endpoint, environ.get(ACTION, PREDICT), rows)
+
+
+def _log(environ: "WSGIEnvironment", status: str, seconds: float) -> None:
+    """A line that holds nothing of what was asked but where: neither query nor body."""
+    # As it was sent: a line break in it must not begin another line.
+    path = quote((environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1", "replace"))
+    fields = {
+        "method": environ["REQUEST_METHOD"],
+        "path": path,
+        "status": int(status),
+        "duration_ms": round(seconds * 1000, 3),
+        "route": environ.get(ROUTE, OTHER),
+        "endpoint": environ.get(ENDPOINT),
+        "rows": environ.get(ROWS),
+        "key": environ.get(KEY),
+        "remote": environ.get("REMOTE_ADDR"),
+    }
+    told = {name: value for name, value in fields.items() if value is not None}
+    facts = "".join(f" {name}={told[name]}" for name in ("rows", "key", "remote") if name in told)
+    line = "%s %s %s %s ms%s"
+    logger.info(line, told["method"], path, status, told["duration_ms"], facts, extra={"fields": told})
+
+
+def tell_rows(count: int, action: str = PREDICT) -> None:
+    """Say what the request did with how many rows."""
+    request.environ[ROWS], request.environ[ACTION] = count, action
+
+
+def tell_route(app: Flask) -> None:
+    """Have Flask say where a request went; to be registered before what may refuse it."""
+
+    @app.before_request
+    def tell() -> None:
+        rule = request.url_rule
+        if rule is not None:
+            request.environ[ROUTE] = rule.rule

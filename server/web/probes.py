@@ -1,0 +1,55 @@
+"""What those ask who watch the server: does it live, can it answer, and what are its figures."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from flask import Response
+from flask_restful import Resource
+
+from server.service.draining import Draining
+from server.service.endpoint import Endpoint
+from server.web.metrics import CONTENT_TYPE, Metrics
+from server.web.responses import json_response
+from server.web.security import GuardedResource, opens, opens_some
+
+if TYPE_CHECKING:
+    from server.service.registry import Registry
+
+
+class Health(Resource):
+    """Whether the process lives."""
+
+    def get(self) -> Response:
+        return json_response({"status": "ok"})
+
+
+class Ready(Resource):
+    """Whether every configured model can answer, or which cannot, and why; false while the server drains."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint], registry: "Registry | None", draining: Draining) -> None:
+        self._endpoints = endpoints
+        self._registry = registry
+        self._draining = draining
+
+    def get(self) -> Response:
+        reasons = {name: endpoint.readiness.reason() for name, endpoint in self._endpoints.items()}
+        if self._registry is not None:
+            reasons[self._registry.name] = self._registry.reason()
+        draining = bool(self._draining)
+        ready = not draining and not any(reasons.values())
+        body = {"ready": ready, "endpoints": {name: reason or "ready" for name, reason in reasons.items()}}
+        if draining:
+            body["reason"] = "the server is draining: it answers, but is about to end"
+        return json_response(body, 200 if ready else 503)
+
+
+class MetricsResource(GuardedResource):
+    """The figures; a key for some endpoints sees theirs."""
+
+    scopes: ClassVar = {"GET": "read"}
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def get(self) -> Response:
+        return Response(self._metrics.text(opens if opens_some() else None), content_type=CONTENT_TYPE)

@@ -1,0 +1,122 @@
+"""SIGTERM and SIGHUP lose no request; a wrong configuration changes nothing."""
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+import requests
+import yaml
+
+from benchmarks.rolling_restarts import Clients
+from tests.conftest import ROW, titanic_endpoint
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+TAKEN = "the configuration was taken anew"
+REFUSED = "the changed configuration is not taken"
+SLOW = "def slowly(data):\n    import time\n    time.sleep(1.5)\n    return data\n"
+
+
+def status(live, path="/readyz"):
+    return requests.get(live.url + path, headers={"Connection": "close"}, timeout=30).status_code
+
+
+def until_logged(live, words, count=1, seconds=60):
+    deadline = time.monotonic() + seconds
+    while live.log.read_text().count(words) < count:
+        assert time.monotonic() < deadline, live.log.read_text()
+        time.sleep(0.05)
+
+
+def change(live, make):
+    values = yaml.safe_load(live.config.read_text())
+    make(values)
+    live.config.write_text(yaml.safe_dump(values))
+    os.kill(live.process.pid, signal.SIGHUP)
+
+
+def test_a_server_that_drains_says_so_answers_on_and_ends(make_live):
+    live = make_live({"titanic": titanic_endpoint()}, drain_seconds=2)
+    assert status(live) == 200
+    begun = time.monotonic()
+    live.process.terminate()
+    until_logged(live, "draining for 2 seconds")
+    for _ in range(6):
+        assert status(live) == 503
+        assert requests.get(f"{live.url}/titanic", params=ROW, timeout=30).json() == [0]
+    assert "draining" in requests.get(f"{live.url}/readyz", timeout=30).json()["reason"]
+    assert live.process.wait(20) == 0
+    assert time.monotonic() - begun >= 2
+
+
+def test_a_second_sigterm_ends_it_at_once(make_live):
+    live = make_live({"titanic": titanic_endpoint()}, drain_seconds=600)
+    live.process.terminate()
+    until_logged(live, "draining for 600 seconds")
+    live.process.terminate()
+    assert live.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_in_flight_is_answered(make_live, tmp_path, number):
+    (tmp_path / "slow.py").write_text(SLOW)
+    source = {"url": "$YAMLPATH/data/titanic.csv", "transform": "slow.slowly"}
+    live = make_live({"titanic": titanic_endpoint(data=source)})
+    answers = []
+    asking = threading.Thread(
+        target=lambda: answers.append(requests.get(f"{live.url}/titanic", params=ROW, timeout=30).json())
+    )
+    asking.start()
+    time.sleep(0.7)
+    os.kill(live.process.pid, number)
+    asking.join()
+    assert answers == [[0]]
+    if number == signal.SIGTERM:
+        assert live.process.wait(20) == 0
+
+
+def test_a_changed_configuration_is_taken_and_a_wrong_one_is_not(make_live):
+    live = make_live({"titanic": titanic_endpoint()})
+    master, workers = live.process.pid, live.workers_of_gunicorn()
+
+    def wrong(values):
+        values["url"]["titanic"]["kwargs"]["model"]["clas"] = "SVC"
+
+    change(live, wrong)
+    until_logged(live, REFUSED)
+    assert "url.titanic.kwargs.model.clas: unknown key; did you mean 'class'?" in live.log.read_text()
+    assert live.workers_of_gunicorn() == workers
+    assert status(live, "/titanic?_params") == 200
+
+    def right(values):
+        del values["url"]["titanic"]["kwargs"]["model"]["clas"]
+        values["url"]["titanic"]["pattern"] = "/passengers"
+        values["url"]["more"] = {"pattern": "/more", "handler": "MLHandler", "kwargs": {}}
+
+    change(live, right)
+    until_logged(live, TAKEN)
+    assert live.process.pid == master
+    assert {status(live, "/titanic?_params") for _ in range(8)} == {404}
+    assert {status(live, "/more?_params") for _ in range(8)} == {200}
+    # What trains is new, too.
+    assert requests.post(f"{live.url}/passengers?_action=train", timeout=60).status_code == 200
+    assert not set(live.workers_of_gunicorn()) & set(workers)
+    counted = requests.get(f"{live.url}/metrics", timeout=30).text
+    assert 'restimator_requests_total{method="GET",route="/titanic",status="200"}' in counted
+
+
+def test_restarts_under_load_lose_no_request(make_live):
+    live = make_live({"titanic": titanic_endpoint()})
+    clients = Clients("127.0.0.1", live.port, 6, f"/titanic?{'&'.join(f'{name}={cell}' for name, cell in ROW.items())}")
+    clients.start()
+    for number in range(1, 4):
+        os.kill(live.process.pid, signal.SIGHUP)
+        until_logged(live, TAKEN, number)
+    clients.stop()
+    assert clients.lost == []
+    assert clients.answered > 100
+    assert clients.statuses == {200}
+    with socket.create_connection(("127.0.0.1", live.port)):
+        pass
