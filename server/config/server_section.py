@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from server.config.database_url import checked_url, is_database_url
 from server.config.keys import KeysOrFile
+from server.config.limits import Limits
 from server.config.sections import Columns, Section
 
 # The protocols of Dask's schedulers.
@@ -45,17 +46,6 @@ def _scheduler(address: str) -> str:
     return address
 
 
-class Limits(Section):
-    """What one request may bring."""
-
-    body_mb: float = Field(default=256, gt=0, description="Largest request body, in MiB.")
-    rows: int = Field(default=5_000_000, gt=0, description="Most rows in one request.")
-    columns: int = Field(default=10_000, gt=0, description="Most columns in one request.")
-    unpacked_mb: float = Field(
-        default=2048, gt=0, description="How far a compressed body, an XLSX or a Parquet file may grow, in MiB."
-    )
-
-
 class RequestsSection(Section):
     """How the registry keeps the requests that it logs."""
 
@@ -88,7 +78,7 @@ class ServerSection(Section):
     keys: KeysOrFile | None = Field(
         default=None, description="Keys, or the file that holds them; $RESTIMATOR_KEYS. none: no key is asked for."
     )
-    limits: Limits = Field(default=Limits(), description="What one request may bring.")
+    limits: Limits = Field(default=Limits(), description="What requests may bring, and what they may cost.")
     classes: Columns = Field(
         default=(), description="Importable model classes (dotted paths) that endpoints may name beside scikit-learn's."
     )

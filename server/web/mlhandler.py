@@ -61,7 +61,7 @@ class MLHandlerResource(GuardedResource):
 
     def get(self) -> Response:
         """The page, a description, the data, the model, or predictions for the columns given."""
-        answer = query_answer(request, self._few)
+        answer = query_answer(request, self._few, self._limits)
         if answer is not None:
             return answer
         views: dict[str, Callable[[RequestData], Response]] = {

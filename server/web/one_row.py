@@ -26,10 +26,12 @@ Row = dict[str, Any]
 Few = Callable[[Sequence[Row], Mapping[str, str]], Any | None]
 
 
-def query_answer(request: Request, few: Few) -> Response | None:
+def query_answer(request: Request, few: Few, limits: Limits) -> Response | None:
     """The prediction for a GET with one value for each column."""
     environ = request.environ
     if environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ:
+        return None
+    if len(environ.get("QUERY_STRING", "")) > limits.text_chars:
         return None
     found = _options_and_row(request)
     if found is None or not found[1]:
@@ -40,7 +42,8 @@ def query_answer(request: Request, few: Few) -> Response | None:
 def body_answer(request: Request, few: Few, limits: Limits) -> Response | None:
     """The predictions for a POST of a small JSON object, or of a short list of them."""
     length, kind = request.content_length, request.mimetype
-    most = min(MOST_BYTES, request.max_content_length or MOST_BYTES)
+    # No text is longer than the body that holds it.
+    most = min(MOST_BYTES, request.max_content_length or MOST_BYTES, limits.text_chars)
     if not length or length > most or kind not in ("application/json", FORM) or "Content-Encoding" in request.headers:
         return None
     found = _options_and_row(request)
