@@ -4,7 +4,7 @@ from server.config.classifier import ClassifierHandlerEndpoint, ClassifierModelO
 from server.config.config_file import ConfigFile
 from server.config.database_url import database_file, without_secrets
 from server.config.keys import SCOPES, Key, Scope, hash_of, keys_text, read_keys
-from server.config.limits import Limits
+from server.config.limits import Limits, checked_rate
 from server.config.loading import Config, load_config
 from server.config.registry import (
     LISTS,
@@ -41,6 +41,7 @@ __all__ = [
     "TextModelOptions",
     "TrainingOptions",
     "algorithm_of",
+    "checked_rate",
     "database_file",
     "hash_of",
     "keys_text",

@@ -12,7 +12,7 @@ RATE = re.compile(r"\s*[1-9]\d*\s*(/|\s+per\s+)\s*([1-9]\d*\s*)?(second|minute|h
 RATE_STORAGES = ("memory", "redis", "rediss", "redis+unix")
 # Bounds of what makes a training long, or a model large. Classes call alike what costs alike.
 CAPS: Mapping[str, float] = {
-    "n_estimators": 1000,
+    "n_estimators": 5000,
     "max_iter": 10_000,
     "n_jobs": 2,
     "n_init": 100,
@@ -24,7 +24,7 @@ CAPS: Mapping[str, float] = {
     "degree": 10,
     "order": 30,
     "seasonal_order": 200,
-    "num_train_epochs": 20,
+    "num_train_epochs": 1000,
     "per_device_train_batch_size": 256,
 }
 

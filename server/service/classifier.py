@@ -15,6 +15,7 @@ from server.documents import Dataset, datasets, documents_folder, label_folders
 from server.errors import BadRequest, NoSuchRun, NotReady, RunConflict, ServerError, TooLarge
 from server.jobs import Runner
 from server.service import document_model
+from server.service.capacity import admitted
 from server.service.classifier_fields import Process, check_known, text_field
 from server.service.classifier_training import ClassifierTask, Part, train_classifier
 from server.service.experiment_book import CALL, ExperimentBook
@@ -51,6 +52,7 @@ class DocumentClassifier:
             BadRequest: a field is wrong, or the folder does not hold what it should; nothing is begun.
             RunConflict: the name of the experiment cannot be had.
             NotReady: the pretrained weights are not on this machine, or the store of runs cannot be reached.
+        TooMany: as many trainings wait as may.
         """
         kwargs = self.entry.kwargs
         asked = Process.of(given, bool(kwargs.validation))
@@ -130,8 +132,9 @@ class DocumentClassifier:
         keys = {kind: uuid.uuid4().hex for kind in (READING, TRAINING)}
         parts: dict[str, Part] = {}
         with ExitStack() as working:
+            working.enter_context(admitted(self._config, keys[TRAINING]))
+            working.enter_context(self._active.opened(keys[READING]))
             for key in keys.values():
-                working.enter_context(self._active.opened(key))
                 self._active.note(key, {CALL: keys[TRAINING]})
             try:
                 self._open(asked.experiment, keys, parts)

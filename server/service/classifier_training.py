@@ -16,6 +16,7 @@ from server.errors import UntrainableRows
 from server.estimators.base import Estimator, Progress
 from server.estimators.validation import split, validation_metrics
 from server.service import document_model
+from server.service.capacity import running
 from server.service.run_book import MODEL, RunBook, active_runs
 from server.service.run_log import VERSIONS, RunLog, at_work, check_folder, reporter, text_of, this_process
 from server.service.stores import open_store
@@ -77,6 +78,7 @@ def train_classifier(task: ClassifierTask, book: RunBook) -> None:
         working.enter_context(store.training.held())
         for part in parts:
             working.callback(store.discard, part.run)
+        working.enter_context(running(task.config, [part.key for part in parts]))
         reading, log = (RunLog(book, part.key, part.run) for part in (parts[0], task.training))
         working.enter_context(log.ending())
         read = _read(task, store, log) if reading.run == log.run else _read_in_run(task, store, reading)

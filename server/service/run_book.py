@@ -2,6 +2,7 @@
 
 import getpass
 import logging
+import math
 import tempfile
 import time
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 ENDPOINT, TASK, SERVER = "restimator.endpoint", "restimator.task", "restimator.server"
 DIED = "the training process ended without an answer: it was killed, or memory ran out"
 MODEL, PICTURES = "model", "pictures"
+# What a run's file tells: the moment by which its training must be over, in seconds since 1970.
+DEADLINE = "deadline"
 # Seconds until the end of what was cancelled is no longer waited for.
 PATIENCE = 10.0
 # Seconds until a store that could not be reached is asked again for what nobody waits for.
@@ -28,15 +31,16 @@ PAUSE = 30.0
 
 def active_runs(config: Config) -> ActiveRuns:
     """The lock files of the runs of all servers that share this models_dir."""
-    return ActiveRuns(_own_folder(config))
+    return ActiveRuns(own_folder(config))
 
 
 def kept_models(config: Config) -> Path:
     """Where models of runs lie whose store is elsewhere."""
-    return _own_folder(config) / "models"
+    return own_folder(config) / "models"
 
 
-def _own_folder(config: Config) -> Path:
+def own_folder(config: Config) -> Path:
+    """Where the server keeps what tells of its runs."""
     return Path(config.server.models_dir) / ".runs"
 
 
@@ -56,10 +60,11 @@ class RunBook:
         artifacts = Path(config.server.models_dir) / "mlruns"
         self._next_tick = 0.0
         self._active = active_runs(config)
-        self._store = MlflowStore(config.server.tracking_uri, artifacts, _own_folder(config) / "store")
+        self._store = MlflowStore(config.server.tracking_uri, artifacts, own_folder(config) / "store")
 
     def tick(self) -> bool:
-        """End the runs that nobody works on any more; whether there are others."""
+        """End the runs that take too long, or that nobody works on any more; whether there are others."""
+        self._stop_overdue()
         if time.monotonic() >= self._next_tick:
             try:
                 self._settle_all()
@@ -250,6 +255,23 @@ class RunBook:
     def _beside(self, task: str) -> list[str]:
         """Other runs that end with this one."""
         return []
+
+    def _stop_overdue(self) -> None:
+        minutes = self._config.server.limits.training_minutes
+        for task in self._active.tasks():
+            facts = self._active.facts(task)
+            # A model that serves already is not to be taken for a failure.
+            if time.time() > facts.get(DEADLINE, math.inf) and not self._is_published(facts):
+                self._active.give_up(
+                    task, f"the training took longer than {minutes:g} minutes (server.limits.training_minutes)"
+                )
+                stop(self._active, task)
+
+    def _is_published(self, facts: Mapping[str, Any]) -> bool:
+        endpoint = facts.get("endpoint")
+        return endpoint in self._config.trained and open_store(self._config, endpoint).has_published(
+            facts.get("run", "")
+        )
 
     def _settle_all(self) -> None:
         for task in self._active.tasks():

@@ -13,6 +13,7 @@ from server.config import Config
 from server.errors import ModelUnreadable, NotReady, UntrainableRows
 from server.jobs import Afterwards
 from server.schema import Schema
+from server.service.capacity import running
 from server.service.description import configured_model
 from server.service.fitting import Fitted, fit, row_path_of
 from server.service.preparation import prepare, raw_columns
@@ -81,8 +82,9 @@ def train(task: TrainingTask, book: RunBook) -> Afterwards:
     """Train, publish, and answer {"score": …} or the learned attributes of a transformer.
 
     Nothing of the endpoint changes unless everything succeeds. Another training of the same endpoint is
-    waited for. An empty answer means that a first training was not needed any more. A run that was published
-    by a process whose worker was lost before it could answer is answered, and not trained again.
+    waited for, and others as long as too many run. An empty answer means that a first training was not needed
+    any more. A run that was published by a process whose worker was lost before it could answer is answered,
+    and not trained again.
 
     Raises:
         TrainingFailed: this machine does not have the server's models_dir.
@@ -107,7 +109,7 @@ def train(task: TrainingTask, book: RunBook) -> Afterwards:
             return Afterwards({}, nothing)
         log = RunLog(book, task.key, task.run or open_run(book, task.key, task.endpoint, _class_name(task, store)))
         try:
-            with log.ending():
+            with running(task.config, [task.key]), log.ending():
                 answer = _published_answer(task, store)
                 return _train(task, store, log) if answer is None else Afterwards(answer, nothing)
         finally:
