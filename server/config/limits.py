@@ -16,6 +16,7 @@ CAPS: Mapping[str, float] = {
     "max_iter": 10_000,
     "n_jobs": 2,
     "n_init": 100,
+    "n_iter": 1000,
     "n_restarts_optimizer": 50,
     "n_clusters": 1000,
     "n_components": 1000,
@@ -24,7 +25,7 @@ CAPS: Mapping[str, float] = {
     "degree": 10,
     "order": 30,
     "seasonal_order": 200,
-    "num_train_epochs": 1000,
+    "num_train_epochs": 100,
     "per_device_train_batch_size": 256,
 }
 

@@ -145,7 +145,7 @@ def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
 
     def change(settings: Mapping[str, Any]) -> dict[str, Any]:
         now = current_recipe(task.config, task.endpoint, store, models, settings)
-        return changed(settings, now, task.given, allowed)
+        return changed(settings, now, task.given, allowed, task.config.server.limits.parameters)
 
     if task.given:
         settings = own(change(store.settings()))
