@@ -1,9 +1,9 @@
 """The section server: of config.yaml, settings of the server as a whole."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from server.config.database_url import checked_url, is_database_url
 from server.config.keys import KeysOrFile
@@ -12,6 +12,7 @@ from server.config.sections import Columns, Section
 
 # The protocols of Dask's schedulers.
 SCHEDULERS = ("tcp", "tls")
+SHORTEST_SECRET = 16
 TRACKING = ("sqlite", "postgresql", "postgres", "mysql", "mssql", "http", "https", "databricks")
 
 
@@ -44,6 +45,12 @@ def _scheduler(address: str) -> str:
     if address != f"{parts.scheme}://{parts.netloc}" or "@" in address:
         raise ValueError(f"an address is a host and a port, and no more; {example}")
     return address
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < SHORTEST_SECRET:
+        raise ValueError(f"a secret has {SHORTEST_SECRET} characters at least; `openssl rand -hex 32` makes one")
+    return secret
 
 
 class RequestsSection(Section):
@@ -79,6 +86,13 @@ class ServerSection(Section):
         default=None, description="Keys, or the file that holds them; $RESTIMATOR_KEYS. none: no key is asked for."
     )
     limits: Limits = Field(default=Limits(), description="What requests may bring, and what they may cost.")
+    trust_models: Literal["any", "digest"] = Field(
+        default="any", description="digest reads only model files that this server wrote; a pickle is code."
+    )
+    model_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
+        default=None,
+        description="What signs model files, so that nobody else can write one; $RESTIMATOR_SERVER__MODEL_SECRET.",
+    )
     classes: Columns = Field(
         default=(), description="Importable model classes (dotted paths) that endpoints may name beside scikit-learn's."
     )

@@ -10,7 +10,8 @@ from typing import Any
 from server.config import Config, ServerSection
 from server.errors import TooMany
 from server.service.experiment_book import CALL
-from server.service.run_book import DEADLINE, active_runs, own_folder
+from server.service.run_book import active_runs, own_folder
+from server.service.stopping import DEADLINE
 from server.storage.active_runs import ActiveRuns
 from server.storage.files import Lock, room_on_disk
 from server.storage.training_slots import TrainingSlots

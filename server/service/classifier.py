@@ -21,7 +21,7 @@ from server.service.classifier_training import ClassifierTask, Part, train_class
 from server.service.experiment_book import CALL, ExperimentBook
 from server.service.run_book import ENDPOINT, active_runs, kept_models, shared_folder
 from server.service.run_models import RunModels
-from server.service.stores import open_store
+from server.service.stores import open_store, trust_of
 from server.tracking import Run, Status
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class DocumentClassifier:
         self._active = active_runs(config)
         self._store = open_store(config, name)
         self._weights = document_model.weights(self.entry.kwargs.model)
-        self._models = RunModels(book, kept_models(config))
+        self._models = RunModels(book, kept_models(config), trust_of(config))
 
     def process(self, given: Mapping[str, Any]) -> Run:
         """Begin to read the documents of a folder and to learn their labels; the run of the training.

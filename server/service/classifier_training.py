@@ -22,6 +22,7 @@ from server.service.run_log import VERSIONS, RunLog, at_work, check_folder, repo
 from server.service.stores import open_store
 from server.service.versions import versions
 from server.storage.endpoint_store import EndpointStore
+from server.storage.trust import Trust
 
 logger = logging.getLogger(__name__)
 TREATED, UNTREATED = "number_documents_treated", "number_documents_non_treated"
@@ -139,7 +140,7 @@ def _train(task: ClassifierTask, log: RunLog, store: EndpointStore, documents: S
     if len(held_out):
         metrics |= _measured(estimator, texts, labels, held_out)
         metrics["held_out_score"] = metrics["accuracy"]
-    log.record(metrics=metrics, files={MODEL: _saved(estimator, store.stage(log.run))})
+    log.record(metrics=metrics, files={MODEL: _saved(estimator, store.stage(log.run), store.model.trust)})
     logger.info("%s: trained %s on %d documents", task.endpoint, estimator.class_name, len(train))
 
 
@@ -149,10 +150,11 @@ def _measured(estimator: Estimator, texts: Sequence[str], labels: Sequence[str],
     return validation_metrics([labels[row] for row in rows], [str(label) for label in predicted])
 
 
-def _saved(estimator: Estimator, folder: Path) -> Path:
+def _saved(estimator: Estimator, folder: Path, trust: Trust) -> Path:
     """The model, written as a folder or as model.pkl."""
     path: Path = folder / ("model" if estimator.is_folder else "model.pkl")
     if estimator.is_folder:
         path.mkdir()
     estimator.save(path)
+    trust.sign(path)
     return path

@@ -2,7 +2,6 @@
 
 import getpass
 import logging
-import math
 import tempfile
 import time
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from typing import Any
 
 from server.config import Config
 from server.errors import NoSuchRun, RunConflict, ServerError, TrackingUnavailable
-from server.service.stopping import stop
+from server.service.stopping import stop, stop_overdue
 from server.service.stores import open_store
 from server.storage.active_runs import ActiveRuns
 from server.tracking import Experiment, Run, Status
@@ -21,8 +20,6 @@ logger = logging.getLogger(__name__)
 ENDPOINT, TASK, SERVER = "restimator.endpoint", "restimator.task", "restimator.server"
 DIED = "the training process ended without an answer: it was killed, or memory ran out"
 MODEL, PICTURES = "model", "pictures"
-# What a run's file tells: the moment by which its training must be over, in seconds since 1970.
-DEADLINE = "deadline"
 # Seconds until the end of what was cancelled is no longer waited for.
 PATIENCE = 10.0
 # Seconds until a store that could not be reached is asked again for what nobody waits for.
@@ -64,7 +61,7 @@ class RunBook:
 
     def tick(self) -> bool:
         """End the runs that take too long, or that nobody works on any more; whether there are others."""
-        self._stop_overdue()
+        stop_overdue(self._active, self._config.server.limits.training_minutes, self._is_published)
         if time.monotonic() >= self._next_tick:
             try:
                 self._settle_all()
@@ -255,17 +252,6 @@ class RunBook:
     def _beside(self, task: str) -> list[str]:
         """Other runs that end with this one."""
         return []
-
-    def _stop_overdue(self) -> None:
-        minutes = self._config.server.limits.training_minutes
-        for task in self._active.tasks():
-            facts = self._active.facts(task)
-            # A model that serves already is not to be taken for a failure.
-            if time.time() > facts.get(DEADLINE, math.inf) and not self._is_published(facts):
-                self._active.give_up(
-                    task, f"the training took longer than {minutes:g} minutes (server.limits.training_minutes)"
-                )
-                stop(self._active, task)
 
     def _is_published(self, facts: Mapping[str, Any]) -> bool:
         endpoint = facts.get("endpoint")

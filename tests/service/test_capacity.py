@@ -9,7 +9,8 @@ import pytest
 from server.errors import TooMany
 from server.service.capacity import admitted, most_trainings, running
 from server.service.experiment_book import CALL
-from server.service.run_book import DEADLINE, active_runs
+from server.service.run_book import active_runs
+from server.service.stopping import DEADLINE
 from tests.conftest import titanic_endpoint
 
 

@@ -118,7 +118,9 @@ def test_the_configuration_is_not_bound_and_stays_as_it_is_beside_a_change(make_
 
 def test_a_text_models_arguments_are_bound(make_client):
     caps = {"num_train_epochs": 10}
-    client = make_client({"sentiment": text_endpoint("sentiment", "./not-here")}, wait=False, limits={"parameters": caps})
+    client = make_client(
+        {"sentiment": text_endpoint("sentiment", "./not-here")}, wait=False, limits={"parameters": caps}
+    )
     answer = client.put("/sentiment?num_train_epochs=11")
     assert_problem(answer, 400, "num_train_epochs", "10", "server.limits.parameters.num_train_epochs")
 
