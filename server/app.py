@@ -3,6 +3,7 @@
 import gc
 import logging
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from server.service.endpoint import Endpoint
 from server.service.experiment_book import ExperimentBook
 from server.service.figures import Figures
 from server.service.keys import KeyRing
+from server.service.run_folder import own_folder
 from server.service.runs import Runs
 from server.service.text import TextEndpoint
 from server.web.metrics import Metrics
@@ -137,6 +139,7 @@ def create_app(config: Config, runner: Runner | None = None) -> Server:
     limits = config.server.limits
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = int(limits.body_mb * 2**20)
     keys = KeyRing(config)
+    _limit_rates(app, config, keys)
     application = Application(config, runner or _runner(config))
     application.load_models()
     app.extensions["restimator"] = application
@@ -147,10 +150,33 @@ def create_app(config: Config, runner: Runner | None = None) -> Server:
     register_routes(
         app, *served, application.runs, config.server, keys, application.registry, application.draining, metrics
     )
-    rows = places(application.endpoints, application.runs)
+    # Where requests are counted, all of them are to be.
+    rows = places(application.endpoints, application.runs) if limits.rate is None else []
     app.wsgi_app = RowDoor(app, rows, keys, limits, application.start)  # type: ignore[method-assign]
     app.wsgi_app = Observation(app.wsgi_app, metrics, log.requests)  # type: ignore[method-assign]
     return app
+
+
+def _limit_rates(app: Flask, config: Config, keys: KeyRing) -> None:
+    """Count requests, if there is a limit; 40 ms of imports that a server without one never needs.
+
+    Raises:
+        ConfigError: a key has a rate and the server has none, or Redis is configured and not installed.
+    """
+    limits = config.server.limits
+    own = next((key.name for key in keys.all() if key.rate is not None), None)
+    if limits.rate is None:
+        if own is not None:
+            detail = f"the key {own!r} has a rate of its own, which counts only beside one for all; set this"
+            raise ConfigError(f"server.limits.rate: {detail}", [Problem("server.limits.rate", detail)])
+        return
+    from server.storage.rate_counts import address
+    from server.web.rates import limit_rates
+
+    if "redis" in (limits.rate_storage or "") and find_spec("redis") is None:
+        detail = "the package redis is not installed; install requirements.txt"
+        raise ConfigError(f"server.limits.rate_storage: {detail}", [Problem("server.limits.rate_storage", detail)])
+    limit_rates(app, limits, keys, limits.rate_storage or address(own_folder(config) / "rates"))
 
 
 def template_problems(config: Config) -> list[Problem]:

@@ -10,7 +10,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from server.app import Application
-from server.config import SCOPES, Config, Key, Scope, hash_of, keys_text, read_keys
+from server.config import SCOPES, Config, Key, Scope, checked_rate, hash_of, keys_text, read_keys
 from server.errors import ConfigError
 from server.storage.files import Lock, write_whole
 
@@ -23,7 +23,8 @@ key_commands = AppGroup("keys", help="Keys that open the server.")
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), required=True, help="What it opens.")
 @click.option("--endpoint", "endpoints", multiple=True, help="An endpoint that it opens; none named: all.")
-def create_key(name: str, scopes: tuple[Scope, ...], endpoints: tuple[str, ...]) -> None:
+@click.option("--rate", help="How often it may be used, such as 100/minute; server.limits.rate by default.")
+def create_key(name: str, scopes: tuple[Scope, ...], endpoints: tuple[str, ...], rate: str | None) -> None:
     """Make a key for NAME and print it: this once, since only its hash is kept.
 
     It is added to the file of server.keys, if there is one; else the lines to put there are printed, too.
@@ -32,8 +33,10 @@ def create_key(name: str, scopes: tuple[Scope, ...], endpoints: tuple[str, ...])
     unknown = next((endpoint for endpoint in endpoints if endpoint not in config.url), None)
     if unknown is not None:
         _fail(f"there is no endpoint {unknown!r}; known: {', '.join(config.url)}")
+    if rate is not None:
+        _check_rate(config, rate)
     secret = PREFIX + secrets.token_urlsafe(32)
-    key = Key(name=name, hash=hash_of(secret), scopes=scopes, endpoints=endpoints)
+    key = Key(name=name, hash=hash_of(secret), scopes=scopes, endpoints=endpoints, rate=rate)
     file = _file(config)
     if file is None:
         click.echo(f"Put this below server.keys in the configuration:\n{keys_text([key])}", err=True, nl=False)
@@ -68,6 +71,15 @@ def revoke_key(name: str) -> None:
             _fail(f"there is no key {name!r}; known: {', '.join(key.name for key in keys) or 'none'}")
         _write(file, kept)
     click.echo(f"{name} is revoked")
+
+
+def _check_rate(config: Config, rate: str) -> None:
+    try:
+        checked_rate(rate)
+    except ValueError as error:
+        _fail(str(error))
+    if config.server.limits.rate is None:
+        _fail("a key's own rate counts only beside one for all; set server.limits.rate first")
 
 
 def _config() -> Config:

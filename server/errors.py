@@ -17,8 +17,10 @@ ServerError
 ├── EntryConflict           409   a change that the registry's entries do not allow
 ├── SchemaConflict          409   rows that do not fit what is stored
 ├── TooLarge                413   a limit of server.limits
-│   └── StorageFull         413   the disk has no room for it
+│   ├── StorageFull         413   the disk has no room for it
+│   └── TrainingTooLong     413   a training that took longer than one may
 ├── UnsupportedFormat       415   a format this server does not read
+├── TooMany                 429   more requests, or trainings, than server.limits allows
 ├── TrainingFailed          500   the training process failed or died
 ├── TemplateFailed          500   a template of the configuration fails
 └── NotReady                503   configured, but not (yet) able to answer
@@ -184,6 +186,26 @@ class StorageFull(TooLarge):
     """The disk has no room; nothing was changed."""
 
     title = "No space left"
+
+
+class TrainingTooLong(TooLarge):
+    """The training was ended because it took longer than one may; the model is as it was."""
+
+    title = "Training took too long"
+
+
+class TooMany(ServerError):
+    """More than server.limits allows at once; after `retry_after` seconds there may be room."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, detail: str, problems: Iterable[Problem] = (), retry_after: int | None = None) -> None:
+        super().__init__(detail, problems)
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.detail, self.problems, self.retry_after)
 
 
 class UnsupportedFormat(ServerError):

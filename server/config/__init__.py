@@ -4,6 +4,7 @@ from server.config.classifier import ClassifierHandlerEndpoint, ClassifierModelO
 from server.config.config_file import ConfigFile
 from server.config.database_url import database_file, without_secrets
 from server.config.keys import SCOPES, Key, Scope, hash_of, keys_text, read_keys
+from server.config.limits import Limits, checked_rate
 from server.config.loading import Config, load_config
 from server.config.registry import (
     LISTS,
@@ -15,7 +16,7 @@ from server.config.registry import (
     algorithm_of,
 )
 from server.config.sections import DataSource, ModelEntry, TextHandlerEndpoint, TextModelOptions, TrainingOptions
-from server.config.server_section import Limits, LogSection, RequestsSection, ServerSection
+from server.config.server_section import LogSection, RequestsSection, ServerSection
 
 __all__ = [
     "LISTS",
@@ -41,6 +42,7 @@ __all__ = [
     "TextModelOptions",
     "TrainingOptions",
     "algorithm_of",
+    "checked_rate",
     "database_file",
     "hash_of",
     "keys_text",

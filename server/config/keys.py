@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
+from server.config.limits import Rate
 from server.config.sections import Columns, Section, names
 from server.errors import ConfigError, Problem, did_you_mean
 
@@ -54,6 +55,9 @@ class Key(Section):
         min_length=1, description="What it opens: read, predict, train, admin; each by itself."
     )
     endpoints: Columns = Field(default=(), description="The endpoints that it opens; none named: all.")
+    rate: Rate | None = Field(
+        default=None, description="How often its holder may ask instead of server.limits.rate, which must be set."
+    )
 
     def opens(self, endpoint: str) -> bool:
         """Whether the key is for this endpoint."""

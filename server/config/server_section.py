@@ -3,14 +3,16 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from server.config.database_url import checked_url, is_database_url
 from server.config.keys import KeysOrFile
+from server.config.limits import Limits
 from server.config.sections import Columns, Section
 
 # The protocols of Dask's schedulers.
 SCHEDULERS = ("tcp", "tls")
+SHORTEST_SECRET = 16
 TRACKING = ("sqlite", "postgresql", "postgres", "mysql", "mssql", "http", "https", "databricks")
 
 
@@ -45,15 +47,10 @@ def _scheduler(address: str) -> str:
     return address
 
 
-class Limits(Section):
-    """What one request may bring."""
-
-    body_mb: float = Field(default=256, gt=0, description="Largest request body, in MiB.")
-    rows: int = Field(default=5_000_000, gt=0, description="Most rows in one request.")
-    columns: int = Field(default=10_000, gt=0, description="Most columns in one request.")
-    unpacked_mb: float = Field(
-        default=2048, gt=0, description="How far a compressed body, an XLSX or a Parquet file may grow, in MiB."
-    )
+def _secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < SHORTEST_SECRET:
+        raise ValueError(f"a secret has {SHORTEST_SECRET} characters at least; `openssl rand -hex 32` makes one")
+    return secret
 
 
 class RequestsSection(Section):
@@ -104,9 +101,16 @@ class ServerSection(Section):
         le=3600,
         description="How long the server goes on answering after SIGTERM, while /readyz tells load balancers to leave.",
     )
-    limits: Limits = Field(default=Limits(), description="What one request may bring.")
     invocations: str | None = Field(
         default=None, description="The endpoint that answers at /invocations; the only MLHandler endpoint by default."
+    )
+    limits: Limits = Field(default=Limits(), description="What requests may bring, and what they may cost.")
+    trust_models: Literal["any", "digest"] = Field(
+        default="any", description="digest reads only model files that this server wrote; a pickle is code."
+    )
+    model_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
+        default=None,
+        description="What signs model files, so that nobody else can write one; $RESTIMATOR_SERVER__MODEL_SECRET.",
     )
     classes: Columns = Field(
         default=(), description="Importable model classes (dotted paths) that endpoints may name beside scikit-learn's."

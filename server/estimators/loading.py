@@ -1,10 +1,10 @@
 """A model file, or a folder in transformers' format → the estimator of the family that knows it."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import joblib
 
@@ -20,8 +20,17 @@ from server.estimators.timeseries import TimeSeriesEstimator
 FAMILIES: tuple[type[Estimator], ...] = (TimeSeriesEstimator, DocumentEstimator, TabularEstimator)
 
 
+def read_only(path: Path) -> IO[bytes]:
+    """The file, whoever wrote it."""
+    return path.open("rb")
+
+
 def load_estimator(
-    path: Path, vectorizer: Path | None = None, texts: bool = False, params: Mapping[str, Any] | None = None
+    path: Path,
+    vectorizer: Path | None = None,
+    texts: bool = False,
+    params: Mapping[str, Any] | None = None,
+    opened: Callable[[Path], IO[bytes]] = read_only,
 ) -> Estimator:
     """The estimator in the file or folder.
 
@@ -30,6 +39,7 @@ def load_estimator(
         vectorizer: the file of the vectorizer that turns texts into the model's features.
         texts: whether it must be a classifier of texts.
         params: the parameters of its class, of which a transformer heeds those of predicting.
+        opened: opens a file that is to be unpickled, or raises ModelUnreadable.
 
     Raises:
         FileNotFoundError: there is no model file.
@@ -37,12 +47,11 @@ def load_estimator(
     """
     if path.is_dir():
         return load_text_model(path, texts, params)
-    with reading(path, "unpickled"):
-        model = joblib.load(path)
+    model = _unpickled(path, opened)
     with reading(path, "served"):
         # A model that was trained here since has a vectorizer of its own.
         if vectorizer is not None and not (DocumentEstimator.holds(model) and hasattr(model, "predict")):
-            return _classifier(with_vectorizer(_vectorizer(vectorizer), model))
+            return _classifier(with_vectorizer(_vectorizer(vectorizer, opened), model))
         if texts and is_model(model):
             return _classifier(model)
         for family in FAMILIES:
@@ -90,11 +99,16 @@ def reading(path: Path, done: str) -> Iterator[None]:
         raise ModelUnreadable(f"{named(path)} cannot be {done}: {type(error).__name__}: {error}") from error
 
 
-def _vectorizer(path: Path) -> Any:
+def _unpickled(path: Path, opened: Callable[[Path], IO[bytes]]) -> Any:
+    # What was looked at is what is read, also if another file takes its name meanwhile.
+    with reading(path, "unpickled"), opened(path) as file:
+        return joblib.load(file)
+
+
+def _vectorizer(path: Path, opened: Callable[[Path], IO[bytes]]) -> Any:
     if not path.exists():
         raise ModelUnreadable(f"the vectorizer {path.name} does not exist")
-    with reading(path, "unpickled"):
-        return joblib.load(path)
+    return _unpickled(path, opened)
 
 
 def _classifier(model: Any) -> DocumentEstimator:

@@ -14,11 +14,12 @@ from server.service.endpoint import Endpoint
 from server.service.experiment_book import ExperimentBook
 from server.service.last_used import LastUsed
 from server.service.prediction import instance_answer
-from server.service.run_book import kept_models
+from server.service.run_folder import kept_models
 from server.service.served_model import ServedModel
 from server.service.serving import Brought, ModelCache
 from server.service.stores import open_model_of_run
 from server.storage.model_store import ModelStore
+from server.storage.trust import Trust
 from server.tracking import Status
 
 logger = logging.getLogger(__name__)
@@ -99,10 +100,10 @@ class _Trained(Model):
 class FileModel(_Trained):
     """A pickled model; replacing its file takes effect at the next request."""
 
-    def __init__(self, path: Path, model_type: str, limits: Limits, row_path: bool) -> None:
+    def __init__(self, path: Path, model_type: str, limits: Limits, row_path: bool, trust: Trust) -> None:
         super().__init__(model_type, limits)
         self._path = path
-        self._models = ModelCache(ModelStore(path), Brought(), row_path=row_path)
+        self._models = ModelCache(ModelStore(path, trust=trust), Brought(), row_path=row_path)
 
     def _served(self, run: str | None) -> ServedModel:
         served = self._models.current()

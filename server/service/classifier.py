@@ -15,12 +15,14 @@ from server.documents import Dataset, datasets, documents_folder, label_folders
 from server.errors import BadRequest, NoSuchRun, NotReady, RunConflict, ServerError, TooLarge
 from server.jobs import Runner
 from server.service import document_model
+from server.service.capacity import admitted
 from server.service.classifier_fields import Process, check_known, text_field
 from server.service.classifier_training import ClassifierTask, Part, train_classifier
 from server.service.experiment_book import CALL, ExperimentBook
-from server.service.run_book import ENDPOINT, active_runs, kept_models, shared_folder
+from server.service.run_book import ENDPOINT
+from server.service.run_folder import active_runs, kept_models, shared_folder
 from server.service.run_models import RunModels
-from server.service.stores import open_store
+from server.service.stores import open_store, trust_of
 from server.tracking import Run, Status
 
 logger = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ class DocumentClassifier:
         self._active = active_runs(config)
         self._store = open_store(config, name)
         self._weights = document_model.weights(self.entry.kwargs.model)
-        self._models = RunModels(book, kept_models(config))
+        self._models = RunModels(book, kept_models(config), trust_of(config))
 
     def process(self, given: Mapping[str, Any]) -> Run:
         """Begin to read the documents of a folder and to learn their labels; the run of the training.
@@ -51,6 +53,7 @@ class DocumentClassifier:
             BadRequest: a field is wrong, or the folder does not hold what it should; nothing is begun.
             RunConflict: the name of the experiment cannot be had.
             NotReady: the pretrained weights are not on this machine, or the store of runs cannot be reached.
+        TooMany: as many trainings wait as may.
         """
         kwargs = self.entry.kwargs
         asked = Process.of(given, bool(kwargs.validation))
@@ -130,8 +133,9 @@ class DocumentClassifier:
         keys = {kind: uuid.uuid4().hex for kind in (READING, TRAINING)}
         parts: dict[str, Part] = {}
         with ExitStack() as working:
+            working.enter_context(admitted(self._config, keys[TRAINING]))
+            working.enter_context(self._active.opened(keys[READING]))
             for key in keys.values():
-                working.enter_context(self._active.opened(key))
                 self._active.note(key, {CALL: keys[TRAINING]})
             try:
                 self._open(asked.experiment, keys, parts)

@@ -16,11 +16,14 @@ from server.errors import UntrainableRows
 from server.estimators.base import Estimator, Progress
 from server.estimators.validation import split, validation_metrics
 from server.service import document_model
-from server.service.run_book import MODEL, RunBook, active_runs
+from server.service.capacity import running
+from server.service.run_book import MODEL, RunBook
+from server.service.run_folder import active_runs
 from server.service.run_log import VERSIONS, RunLog, at_work, check_folder, reporter, text_of, this_process
 from server.service.stores import open_store
 from server.service.versions import versions
 from server.storage.endpoint_store import EndpointStore
+from server.storage.trust import Trust
 
 logger = logging.getLogger(__name__)
 TREATED, UNTREATED = "number_documents_treated", "number_documents_non_treated"
@@ -77,6 +80,7 @@ def train_classifier(task: ClassifierTask, book: RunBook) -> None:
         working.enter_context(store.training.held())
         for part in parts:
             working.callback(store.discard, part.run)
+        working.enter_context(running(task.config, [part.key for part in parts]))
         reading, log = (RunLog(book, part.key, part.run) for part in (parts[0], task.training))
         working.enter_context(log.ending())
         read = _read(task, store, log) if reading.run == log.run else _read_in_run(task, store, reading)
@@ -137,7 +141,7 @@ def _train(task: ClassifierTask, log: RunLog, store: EndpointStore, documents: S
     if len(held_out):
         metrics |= _measured(estimator, texts, labels, held_out)
         metrics["held_out_score"] = metrics["accuracy"]
-    log.record(metrics=metrics, files={MODEL: _saved(estimator, store.stage(log.run))})
+    log.record(metrics=metrics, files={MODEL: _saved(estimator, store.stage(log.run), store.model.trust)})
     logger.info("%s: trained %s on %d documents", task.endpoint, estimator.class_name, len(train))
 
 
@@ -147,10 +151,11 @@ def _measured(estimator: Estimator, texts: Sequence[str], labels: Sequence[str],
     return validation_metrics([labels[row] for row in rows], [str(label) for label in predicted])
 
 
-def _saved(estimator: Estimator, folder: Path) -> Path:
+def _saved(estimator: Estimator, folder: Path, trust: Trust) -> Path:
     """The model, written as a folder or as model.pkl."""
     path: Path = folder / ("model" if estimator.is_folder else "model.pkl")
     if estimator.is_folder:
         path.mkdir()
     estimator.save(path)
+    trust.sign(path)
     return path

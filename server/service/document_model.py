@@ -17,6 +17,7 @@ from server.estimators.parameters import check_parameters
 from server.estimators.pretrained import Pretrained
 from server.estimators.sentiment import SentimentAnalysis
 from server.estimators.texts import SentimentEstimator
+from server.storage.trust import Trust
 
 # A long document is read window by window, not by its first words alone.
 WHOLE = {"long_texts": "windows"}
@@ -40,13 +41,15 @@ def weights(model: ClassifierModelOptions) -> Pretrained | None:
     return Pretrained(str(model.params["model"])) if model.is_transformer else None
 
 
-def load(path: Path) -> Estimator:
+def load(path: Path, trust: Trust) -> Estimator:
     """The trained model of a run: a file, or a folder in transformers' format.
 
     Raises:
         ModelUnreadable: it cannot be read here.
     """
-    return load_estimator(path, texts=True, params=WHOLE)
+    if path.is_dir():
+        trust.check_folder(path)
+    return load_estimator(path, texts=True, params=WHOLE, opened=trust.opened)
 
 
 def rows_of(texts: Sequence[str]) -> pd.DataFrame:

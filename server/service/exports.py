@@ -13,6 +13,8 @@ from server.tables.writing import plain_json
 
 __all__ = ["FORMATS", "exported"]
 BATCH = 1000
+# What begins a formula, as OWASP lists it.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # In a table, what clients sent and got stands as JSON, and labels and feedback as text.
 COLUMNS = {
     "id": "int",
@@ -40,7 +42,8 @@ def exported(
     rows = chain([first], batches)
     if format_ in ("json", "jsonl"):
         return streamed(([_nested(row) for row in batch] for batch in rows), COLUMNS, format_)
-    return streamed(([_flat(row) for row in batch] for batch in rows), COLUMNS, format_)
+    flat = _harmless if format_ == "csv" else _flat
+    return streamed(([flat(row) for row in batch] for batch in rows), COLUMNS, format_)
 
 
 def _batches(
@@ -65,6 +68,22 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     told = _nested(row)
     plain = {name: _text(row[name]) for name in ("response", "feedback")}
     return told | plain | {"input_data": row["input_data"], "full_response": plain_json(told["full_response"])}
+
+
+def _harmless(row: dict[str, Any]) -> dict[str, Any]:
+    """A row for people's spreadsheets, which would run some texts as formulas; an apostrophe keeps them text."""
+    return {
+        name: f"'{cell}" if isinstance(cell, str) and cell[:1] in FORMULA and not _is_number(cell) else cell
+        for name, cell in _flat(row).items()
+    }
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(value: str | None) -> str | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from server.config import Config
 from server.service.endpoint import Endpoint
-from server.service.run_book import active_runs, run_counts
+from server.service.run_folder import active_runs, run_counts
 from server.service.versions import versions
 from server.tracking import ENDED
 

@@ -38,6 +38,10 @@ class KeyRing:
             found.setdefault(key.hash[:FOUND_BY], []).append(key)
         self._keys = found
 
+    def all(self) -> list[Key]:
+        """The keys that are known now."""
+        return [key for alike in self._keys.values() for key in alike]
+
     @property
     def is_empty(self) -> bool:
         """Whether keys are asked for, and there are none."""

@@ -85,10 +85,13 @@ def instance_answer(served: ServedModel, instance: Mapping[str, Any], limits: Li
     Raises:
         InvalidRows, TransformFailed: the row does not fit.
         BadRequest: a value that no cell can hold.
-        TooLarge: more columns than allowed.
+        TooLarge: more columns than allowed, or a longer text.
         NotReady: the model does not give one answer for it.
     """
-    quick = served.one_row.instance(instance) if len(instance) <= limits.columns else None
+    within = len(instance) <= limits.columns and all(
+        type(cell) is not str or len(cell) <= limits.text_chars for cell in instance.values()
+    )
+    quick = served.one_row.instance(instance) if within else None
     if quick is not None:
         return _instance(*quick, served)
     row = read_instance(instance, limits)

@@ -11,6 +11,7 @@ from server.config import TextModelOptions, TrainingOptions
 from server.errors import BadRequest, InvalidParameter, UnknownClass, did_you_mean
 from server.estimators.catalogue import TEXT_CLASSES, find_class, find_text_class
 from server.estimators.parameters import build, check_parameters, drop_unknown, parameter_names, plain_parameters
+from server.service.parameter_caps import Caps, check_caps
 from server.storage.endpoint_store import is_own
 
 COLUMN_LISTS = ("include", "exclude", "nums", "cats")
@@ -157,7 +158,7 @@ def _readable(class_name: str, params: Mapping[str, Any], own: bool) -> dict[str
 
 
 def changed(
-    settings: Mapping[str, Any], recipe: Recipe, given: Mapping[str, Any], allowed: Sequence[str]
+    settings: Mapping[str, Any], recipe: Recipe, given: Mapping[str, Any], allowed: Sequence[str], caps: Caps
 ) -> dict[str, Any]:
     """The settings after a change: {"transform": …, "model": …}.
 
@@ -166,6 +167,7 @@ def changed(
         recipe: what holds now.
         given: names and values from a request; texts, lists of texts, or JSON values.
         allowed: classes beside scikit-learn's that the configuration allows.
+        caps: the largest values that a request may give to parameters.
 
     Raises:
         UnknownClass: there is no such class.
@@ -180,7 +182,7 @@ def changed(
     model = dict(settings.get("model") or {}) if is_own(settings) else _stored_model(settings, recipe)
     values = {name: value for name, value in given.items() if name not in OPTIONS}
     if values:
-        model = _changed_model(recipe, values, allowed)
+        model = _changed_model(recipe, values, allowed, caps)
     return {"transform": transform, "model": model}
 
 
@@ -197,7 +199,7 @@ def _stored_model(settings: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]
     return {"class": recipe.class_name, "params": recipe.params}
 
 
-def _changed_model(recipe: Recipe, values: dict[str, Any], allowed: Sequence[str]) -> dict[str, Any]:
+def _changed_model(recipe: Recipe, values: dict[str, Any], allowed: Sequence[str], caps: Caps) -> dict[str, Any]:
     """A new class forgets the old one's parameters; naming the same class again does not."""
     name = values.pop("class", None)
     if name is not None:
@@ -222,7 +224,9 @@ def _changed_model(recipe: Recipe, values: dict[str, Any], allowed: Sequence[str
         raise InvalidParameter(
             "model names what the server reads or downloads, and is set in its configuration (kwargs.model.params)"
         )
-    params = kept | check_parameters(cls, {key: _unwrapped(value) for key, value in values.items()})
+    checked = check_parameters(cls, {key: _unwrapped(value) for key, value in values.items()})
+    check_caps(cls, checked, caps)
+    params = kept | checked
     # Required parameters may come in a later request; the others must fit together now.
     if all(parameter in params for parameter in values):
         _try_to_build(cls, params)

@@ -26,6 +26,7 @@ from server.service.history import History
 from server.service.redaction import REDACTED, Redaction
 from server.service.registration import GONE, Declared, Registration
 from server.service.retention import Retention
+from server.service.stores import trust_of
 from server.storage.registry import abtests, algorithms, requests
 from server.storage.registry.algorithms import Candidate
 from server.storage.registry.connection import RegistryDatabase
@@ -195,7 +196,9 @@ class Registry:
                 if given.endpoint is not None:
                     model = EndpointModel(endpoints[given.endpoint], given.type, versions)
                 else:
-                    model = FileModel(given.model_path, given.type, limits, self.config.server.row_path)
+                    model = FileModel(
+                        given.model_path, given.type, limits, self.config.server.row_path, trust_of(self.config)
+                    )
                 self.registration.declare(Declared(name, section.owner, given, model))
 
     def _computed(

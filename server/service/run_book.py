@@ -11,10 +11,9 @@ from typing import Any
 
 from server.config import Config
 from server.errors import NoSuchRun, RunConflict, ServerError, TrackingUnavailable
-from server.service.stopping import stop
+from server.service.run_folder import active_runs, own_folder, run_counts
+from server.service.stopping import stop, stop_overdue
 from server.service.stores import open_store
-from server.storage.active_runs import ActiveRuns
-from server.storage.run_counts import RunCounts
 from server.tracking import Experiment, Run, Status
 from server.tracking.mlflow_store import MlflowStore
 
@@ -26,30 +25,6 @@ MODEL, PICTURES = "model", "pictures"
 PATIENCE = 10.0
 # Seconds until a store that could not be reached is asked again for what nobody waits for.
 PAUSE = 30.0
-
-
-def active_runs(config: Config) -> ActiveRuns:
-    """The lock files of the runs of all servers that share this models_dir."""
-    return ActiveRuns(_own_folder(config))
-
-
-def run_counts(config: Config) -> RunCounts:
-    """How many runs of this models_dir ended, and how."""
-    return RunCounts(_own_folder(config) / "ended")
-
-
-def kept_models(config: Config) -> Path:
-    """Where models of runs lie whose store is elsewhere."""
-    return _own_folder(config) / "models"
-
-
-def _own_folder(config: Config) -> Path:
-    return Path(config.server.models_dir) / ".runs"
-
-
-def shared_folder(config: Config) -> str | None:
-    """The identity of models_dir, which other machines must see, too, if they train; else None."""
-    return active_runs(config).identity() if config.server.compute else None
 
 
 class RunBook:
@@ -64,10 +39,11 @@ class RunBook:
         self._next_tick = 0.0
         self._active = active_runs(config)
         self._counts = run_counts(config)
-        self._store = MlflowStore(config.server.tracking_uri, artifacts, _own_folder(config) / "store")
+        self._store = MlflowStore(config.server.tracking_uri, artifacts, own_folder(config) / "store")
 
     def tick(self) -> bool:
-        """End the runs that nobody works on any more; whether there are others."""
+        """End the runs that take too long, or that nobody works on any more; whether there are others."""
+        stop_overdue(self._active, self._config.server.limits.training_minutes, self._is_published)
         if time.monotonic() >= self._next_tick:
             try:
                 self._settle_all()
@@ -260,6 +236,12 @@ class RunBook:
     def _beside(self, task: str) -> list[str]:
         """Other runs that end with this one."""
         return []
+
+    def _is_published(self, facts: Mapping[str, Any]) -> bool:
+        endpoint = facts.get("endpoint")
+        return endpoint in self._config.trained and open_store(self._config, endpoint).has_published(
+            facts.get("run", "")
+        )
 
     def _settle_all(self) -> None:
         for task in self._active.tasks():

@@ -19,7 +19,8 @@ from server.errors import NotReady, ServerError, TrainingFailed
 from server.estimators.base import Progress, Report
 from server.service.fitting import Fitted
 from server.service.recipe import Recipe
-from server.service.run_book import MODEL, RunBook, active_runs
+from server.service.run_book import MODEL, RunBook
+from server.service.run_folder import active_runs
 from server.service.versions import versions
 from server.storage.active_runs import ActiveRuns
 from server.storage.endpoint_store import EndpointStore

@@ -9,6 +9,7 @@ from server.estimators.base import Estimator
 from server.service import document_model
 from server.service.experiment_book import ExperimentBook
 from server.service.last_used import LastUsed
+from server.storage.trust import Trust
 from server.tracking import Run
 
 MOST = 4
@@ -28,9 +29,10 @@ class RunModels:
     Safe to call from many threads: who asks for a model in memory never waits for one that is being read.
     """
 
-    def __init__(self, book: ExperimentBook, folder: Path, most: int = MOST) -> None:
+    def __init__(self, book: ExperimentBook, folder: Path, trust: Trust, most: int = MOST) -> None:
         self._book = book
         self._folder = folder
+        self._trust = trust
         self._kept: LastUsed[RunModel] = LastUsed(most)
 
     def __len__(self) -> int:
@@ -46,7 +48,7 @@ class RunModels:
         return self._kept.get(run.id, lambda: self._read(run))
 
     def _read(self, run: Run) -> RunModel:
-        return RunModel(document_model.load(self._book.model_path(run, self._folder)), _numbers(run))
+        return RunModel(document_model.load(self._book.model_path(run, self._folder), self._trust), _numbers(run))
 
 
 def _numbers(run: Run) -> dict[str, int]:

@@ -11,7 +11,8 @@ from server.config import Config
 from server.errors import BadRequest, NotReady, did_you_mean
 from server.service.classifier_training import DOCUMENTS, TREATED, UNTREATED
 from server.service.experiment_book import ExperimentBook
-from server.service.run_book import ENDPOINT, active_runs
+from server.service.run_book import ENDPOINT
+from server.service.run_folder import active_runs
 from server.service.run_log import OPTION, VERSIONS, value_of
 from server.service.stores import open_store
 from server.storage.endpoint_store import EndpointStore

@@ -154,9 +154,13 @@ class ModelCache:
         facts = self._store.facts() or {}
         written_by = facts.get("versions", {})
         path, brought = self._store.location(), self._brought
+        if path.is_dir():
+            self._store.trust.check_folder(path)
         params = facts["params"] if facts else brought.params
         try:
-            estimator = load_estimator(path, self._store.vectorizer, brought.only_texts, params)
+            estimator = load_estimator(
+                path, self._store.vectorizer, brought.only_texts, params, self._store.trust.opened
+            )
             with reading(path, "served"):
                 schema = Schema.from_dict(facts["schema"]) if facts else estimator.schema(brought.target)
         except ModelUnreadable as error:

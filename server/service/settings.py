@@ -61,7 +61,8 @@ class Settings:
             self._store.save_settings(kept, settings["model"])
 
     def _changed(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        return changed(self._store.settings(), self.recipe(), given, self._config.server.classes)
+        server = self._config.server
+        return changed(self._store.settings(), self.recipe(), given, server.classes, server.limits.parameters)
 
     def _warn_of_unknown_columns(self, recipe: Recipe) -> None:
         columns = self._store.data.columns()

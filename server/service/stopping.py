@@ -1,15 +1,32 @@
 """Ending the processes that work on a run."""
 
+import math
 import os
 import signal
 import socket
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from server.storage.active_runs import ActiveRuns
 
 # Seconds until a process that does not mind a polite signal is killed, and until its end is no longer waited for.
 POLITE, PATIENCE = 2.0, 20.0
+# What a run's file tells: the moment by which its training must be over, in seconds since 1970.
+DEADLINE = "deadline"
+
+
+def stop_overdue(active: ActiveRuns, minutes: float | None, is_published: Callable[[Mapping[str, Any]], bool]) -> None:
+    """End the trainings that have run for so many minutes; their runs tell why.
+
+    A model that serves already, which `is_published` tells by what is known of the run, is not taken for a failure.
+    """
+    for task in active.tasks():
+        facts = active.facts(task)
+        if time.time() > facts.get(DEADLINE, math.inf) and not is_published(facts):
+            active.give_up(task, f"the training took longer than {minutes:g} minutes (server.limits.training_minutes)")
+            stop(active, task)
 
 
 def stop(active: ActiveRuns, task: str) -> None:

@@ -8,19 +8,26 @@ from server.estimators.pretrained import Pretrained
 from server.service.serving import Brought, ModelCache
 from server.storage.endpoint_store import EndpointStore
 from server.storage.model_store import ModelStore
+from server.storage.trust import Trust
+
+
+def trust_of(config: Config) -> Trust:
+    """Which model files the server reads, and how it signs its own."""
+    secret = config.server.model_secret
+    return Trust(config.server.trust_models == "digest", secret.get_secret_value().encode() if secret else None)
 
 
 def open_store(config: Config, endpoint: str) -> EndpointStore:
     """The endpoint's state."""
     if endpoint in config.classifiers:
         # What a classifier of documents keeps while it trains; its models belong to runs.
-        return EndpointStore(config.state_folder(endpoint))
+        return EndpointStore(config.state_folder(endpoint), trust=trust_of(config))
     model = config.models[endpoint].kwargs.model
     path, vectorizer = (Path(name) if name else None for name in (model.path, getattr(model, "vectorizer", None)))
     folder = config.state_folder(endpoint)
     if config.models[endpoint].model_class in TEXT_CLASSES or (path and path.is_dir()):
-        return EndpointStore(folder, model_folder=path)
-    return EndpointStore(folder, path, vectorizer)
+        return EndpointStore(folder, model_folder=path, trust=trust_of(config))
+    return EndpointStore(folder, path, vectorizer, trust=trust_of(config))
 
 
 def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCache:
@@ -37,7 +44,12 @@ def open_models(config: Config, endpoint: str, store: EndpointStore) -> ModelCac
 
 def open_model_of_run(config: Config, endpoint: str, path: Path) -> ModelCache:
     """The model that one of the endpoint's runs left, a file or a folder at the path."""
-    store = ModelStore(path.with_name("model.pkl"), folder=path) if path.is_dir() else ModelStore(path)
+    trust = trust_of(config)
+    store = (
+        ModelStore(path.with_name("model.pkl"), folder=path, trust=trust)
+        if path.is_dir()
+        else ModelStore(path, trust=trust)
+    )
     return ModelCache(store, _brought(config, endpoint), row_path=config.server.row_path)
 
 

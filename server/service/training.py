@@ -13,12 +13,14 @@ from server.config import Config
 from server.errors import ModelUnreadable, NotReady, UntrainableRows
 from server.jobs import Afterwards
 from server.schema import Schema
+from server.service.capacity import running
 from server.service.description import configured_model
 from server.service.fitting import Fitted, fit, row_path_of
 from server.service.preparation import prepare, raw_columns
 from server.service.recipe import Recipe, changed, effective
-from server.service.run_book import RunBook, active_runs
+from server.service.run_book import RunBook
 from server.service.run_details import RunDetails
+from server.service.run_folder import active_runs
 from server.service.run_log import RunLog, at_work, check_folder, open_run, reporter, this_process
 from server.service.serving import ModelCache
 from server.service.source import fill_once, fingerprint, refill
@@ -81,8 +83,9 @@ def train(task: TrainingTask, book: RunBook) -> Afterwards:
     """Train, publish, and answer {"score": …} or the learned attributes of a transformer.
 
     Nothing of the endpoint changes unless everything succeeds. Another training of the same endpoint is
-    waited for. An empty answer means that a first training was not needed any more. A run that was published
-    by a process whose worker was lost before it could answer is answered, and not trained again.
+    waited for, and others as long as too many run. An empty answer means that a first training was not needed
+    any more. A run that was published by a process whose worker was lost before it could answer is answered,
+    and not trained again.
 
     Raises:
         TrainingFailed: this machine does not have the server's models_dir.
@@ -107,7 +110,7 @@ def train(task: TrainingTask, book: RunBook) -> Afterwards:
             return Afterwards({}, nothing)
         log = RunLog(book, task.key, task.run or open_run(book, task.key, task.endpoint, _class_name(task, store)))
         try:
-            with log.ending():
+            with running(task.config, [task.key]), log.ending():
                 answer = _published_answer(task, store)
                 return _train(task, store, log) if answer is None else Afterwards(answer, nothing)
         finally:
@@ -143,7 +146,7 @@ def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
 
     def change(settings: Mapping[str, Any]) -> dict[str, Any]:
         now = current_recipe(task.config, task.endpoint, store, models, settings)
-        return changed(settings, now, task.given, allowed)
+        return changed(settings, now, task.given, allowed, task.config.server.limits.parameters)
 
     if task.given:
         settings = own(change(store.settings()))

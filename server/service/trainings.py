@@ -11,9 +11,11 @@ from typing import Any
 import pandas as pd
 
 from server.config import Config
-from server.errors import NotReady, ServerError, TrainingCancelled, TrainingFailed, UntrainableRows
+from server.errors import NotReady, ServerError, TrainingCancelled, TrainingFailed, TrainingTooLong, UntrainableRows
 from server.jobs import Runner
-from server.service.run_book import RunBook, active_runs, shared_folder
+from server.service.capacity import admitted
+from server.service.run_book import RunBook
+from server.service.run_folder import active_runs, shared_folder
 from server.service.run_log import open_run
 from server.service.settings import Settings
 from server.service.text_rows import storable
@@ -35,6 +37,7 @@ class Training:
         Raises:
             UntrainableRows, BadRequest: nothing could be trained from this.
             TrainingFailed, TrainingCancelled: its process failed, or was stopped.
+            TrainingTooLong: it was stopped because it took longer than one may.
         """
         try:
             return self._future.result(wait)
@@ -66,6 +69,7 @@ class Trainings:
         Raises:
             UntrainableRows, BadRequest: nothing can be trained from this; there is no run then.
             TrackingUnavailable: the run cannot be recorded.
+            TooMany: as many trainings wait as may.
         """
         recipe = self._settings.with_given(given)
         recipe.find_class(self._config.server.classes)
@@ -75,7 +79,7 @@ class Trainings:
             rows = storable(rows, recipe)
         key = uuid.uuid4().hex
         with ExitStack() as working:
-            working.enter_context(self._active.opened(key))
+            working.enter_context(admitted(self._config, key))
             # Entered later, left earlier: while this process holds the key, nobody takes the run for abandoned.
             run = open_run(self._book, key, self._name, recipe.class_name or "none")
             if rows is not None:
@@ -97,12 +101,19 @@ class Trainings:
         key = uuid.uuid4().hex
         task = TrainingTask(self._name, self._config, key, reload_source=retrain, folder=shared_folder(self._config))
         try:
-            self._run(task)
-        except ServerError as error:
-            self._active.give_up(key, error.detail)
-            raise
+            # Held here, too: why the process was ended is not forgotten before it was told.
+            with self._active.opened(key):
+                self._run_first(task)
         finally:
             self._settle(key)
+
+    def _run_first(self, task: TrainingTask) -> None:
+        try:
+            self._run(task)
+        except ServerError as error:
+            failure = self._why_ended(error, task)
+            self._active.give_up(task.key, failure.detail)
+            raise failure from error
 
     def _run(self, task: TrainingTask) -> dict[str, Any]:
         return self._runner.run(train, task, self._book, wanted=lambda: not self._active.is_cancelled(task.key))
@@ -120,9 +131,8 @@ class Trainings:
                 answer = self._run(task)
             except BaseException as error:  # noqa: BLE001 - who waits for the answer is told
                 failure: BaseException | None = error
-                if isinstance(error, TrainingFailed) and self._active.is_cancelled(task.key):
-                    failure = TrainingCancelled(f"run {task.run} was cancelled; the model is as it was")
-                elif isinstance(error, ServerError):
+                if isinstance(error, ServerError):
+                    failure = self._why_ended(error, task)
                     # The process of a lost cluster may still work on it.
                     self._active.give_up(task.key, error.detail)
             else:
@@ -134,6 +144,15 @@ class Trainings:
             future.set_result(answer)
         else:
             future.set_exception(failure)
+
+    def _why_ended(self, error: ServerError, task: TrainingTask) -> ServerError:
+        """What became of the training: who was ended on purpose could not tell why."""
+        if not isinstance(error, TrainingFailed) or not self._active.is_cancelled(task.key):
+            return error
+        reason = self._active.facts(task.key).get("reason")
+        if reason is not None:
+            return TrainingTooLong(f"{reason}; the model is as it was")
+        return TrainingCancelled(f"run {task.run} was cancelled; the model is as it was")
 
     def _settle(self, key: str) -> None:
         if self._active.exists(key):

@@ -18,6 +18,7 @@ from server.schema.arrow import to_frame, to_table
 from server.storage.files import Lock, move_whole, read_json, room_on_disk, write_json
 from server.storage.model_store import ModelStore
 from server.storage.training_data import TrainingData
+from server.storage.trust import ANY, Trust
 
 logger = logging.getLogger(__name__)
 STALE_STAGING = 600.0
@@ -38,12 +39,13 @@ class EndpointStore:
         model_path: Path | None = None,
         vectorizer: Path | None = None,
         model_folder: Path | None = None,
+        trust: Trust = ANY,
     ) -> None:
         self.folder = folder
         self.training = Lock(folder / ".locks" / "training.lock")
         self.details = Lock(folder / ".locks" / "details.lock")
         self.change = Lock(folder / ".locks" / "change.lock")
-        self.model = ModelStore(model_path or folder / "model.pkl", vectorizer, model_folder)
+        self.model = ModelStore(model_path or folder / "model.pkl", vectorizer, model_folder, trust)
         self.data = TrainingData(folder / "training_data", Lock(folder / ".locks" / "data.lock"))
         self._settings = folder / "config.json"
         self._state = folder / "state.json"

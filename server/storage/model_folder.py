@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from server.errors import ModelMissing
 from server.storage.files import flush_folder, flush_tree, read_json, write_json
+from server.storage.trust import ANY, Trust
 
 FACTS = "restimator.json"
 # How long a user's folder may be away while a training's link takes its place, in seconds.
@@ -26,8 +27,9 @@ EXCHANGE = 0.2
 class ModelFolder:
     """The folder at `path`, or the link to one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, trust: Trust = ANY) -> None:
         self.path = path
+        self._trust = trust
         self._outgoing = path.with_name(f".{path.name}.outgoing")
 
     def signature(self) -> tuple[int, ...] | None:
@@ -68,6 +70,7 @@ class ModelFolder:
         folder.mkdir(parents=True, exist_ok=True)
         save(folder)
         write_json(folder / FACTS, facts)
+        self._trust.sign(folder)
         flush_tree(folder)
 
     def publish(self, run: str) -> None:

@@ -1,8 +1,9 @@
 """The model of an endpoint: a folder in transformers' format, or a joblib pickle that any environment loads.
 
 The facts of a pickle's training are behind its end. Layout: pickle, facts as JSON, length of the facts
-(8 bytes, big-endian), MAGIC. A pickle ends at its STOP opcode, so joblib.load never sees the rest; the facts
-are read without unpickling anything. One file is one unit: pickle, schema, options and run cannot come apart.
+(8 bytes, big-endian), MAGIC, and the digest of all that (`trust`). A pickle ends at its STOP opcode, so joblib.load
+never sees the rest; the facts are read without unpickling anything. One file is one unit: pickle, schema, options, run
+and digest cannot come apart.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any
 
 from server.storage.files import move_whole
 from server.storage.model_folder import ModelFolder
+from server.storage.trust import ANY, Trust, content_end
 
 MAGIC = b"RESTIMATOR-MODEL"
 MOST_FACTS = 64 * 2**20
@@ -27,10 +29,13 @@ class ModelStore:
     `vectorizer` is the file that a classifier of texts may need beside it.
     """
 
-    def __init__(self, path: Path, vectorizer: Path | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, vectorizer: Path | None = None, folder: Path | None = None, trust: Trust = ANY
+    ) -> None:
         self.path = path
+        self.trust = trust
         self.vectorizer = vectorizer
-        self.folder = ModelFolder(folder or path.with_name("model"))
+        self.folder = ModelFolder(folder or path.with_name("model"), trust)
 
     def signature(self) -> Signature | None:
         """Changes whenever a file is replaced or rewritten; None when there is no model."""
@@ -65,6 +70,7 @@ class ModelStore:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         save(self.staged(run))
         seal(self.staged(run), facts)
+        self.trust.sign(self.staged(run))
 
     def publish(self, run: str) -> None:
         """Let the run's model serve, for every worker at its next request; done before, this does nothing."""
@@ -125,13 +131,13 @@ def read_facts(path: Path) -> dict[str, Any] | None:
         FileNotFoundError: there is no such file.
     """
     with path.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
+        end = content_end(file)
         tail = 8 + len(MAGIC)
         if end < tail:
             return None
         file.seek(end - tail)
         length = int.from_bytes(file.read(8), "big")
-        if file.read() != MAGIC or not 0 < length <= min(end - tail, MOST_FACTS):
+        if file.read(len(MAGIC)) != MAGIC or not 0 < length <= min(end - tail, MOST_FACTS):
             return None
         file.seek(end - tail - length)
         try:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from server.config import Limits
 from server.errors import BadRequest
 from server.schema.arrow import to_frame
-from server.tables.extent import check_extent
+from server.tables.extent import check_extent, check_texts
 
 Types = Mapping[str, pa.DataType]
 
@@ -109,6 +109,7 @@ class PartedTable:
         for table in self._source.tables(types):
             rows, names = rows + table.num_rows, table.column_names
             if rows <= self._limits.rows and len(set(names)) == len(names) <= self._limits.columns:
+                check_texts(table, self._what, self._limits)
                 yield table
         check_extent(rows, names, self._what, self._limits)
 

@@ -16,7 +16,7 @@ from server.errors import BadRequest, TooLarge
 from server.schema.arrow import to_frame
 from server.tables.binary_formats import ParquetSource, read_parquet
 from server.tables.confined import read_confined
-from server.tables.extent import check_extent
+from server.tables.extent import check_extent, check_texts
 from server.tables.formats import Upload, format_of, refuse_unsafe
 from server.tables.parts import USUAL, NotParted, PartedTable, PartSizes, Source, TypesChanged
 from server.tables.spooling import SPOOLED, size_of, spooled
@@ -35,7 +35,7 @@ def read_upload(upload: Upload, limits: Limits, text_columns: Collection[str] = 
 
     Raises:
         BadRequest: no regular table, or two columns of one name.
-        TooLarge: more rows, columns or unpacked bytes than allowed.
+        TooLarge: more rows, columns or unpacked bytes than allowed, or a longer text.
         UnsupportedFormat: a format that is not read.
     """
     with _unpacked(upload, limits) as upload:
@@ -156,7 +156,7 @@ def read_instance(values: Mapping[str, Any], limits: Limits) -> pd.DataFrame:
 
     Raises:
         BadRequest: a value that no cell can hold.
-        TooLarge: more columns than allowed.
+        TooLarge: more columns than allowed, or a longer text.
     """
     row = read_values([dict(values)], "the instance", limits)
     return row if len(row.columns) else pd.DataFrame(index=range(1))
@@ -188,6 +188,7 @@ def read_columns(columns: Mapping[str, list[Any] | np.ndarray], what: str, limit
 
 def _framed(table: pa.Table, what: str, limits: Limits) -> pd.DataFrame:
     check_extent(table.num_rows, table.column_names, what, limits)
+    check_texts(table, what, limits)
     try:
         return to_frame(table)
     except (pa.ArrowException, OverflowError, UnicodeError) as error:
@@ -200,7 +201,7 @@ def read_file(path: Path, limits: Limits, text_columns: Collection[str] = ()) ->
     Raises:
         OSError: the file cannot be read.
     """
-    unlimited = limits.model_copy(update={"rows": 2**40, "columns": 2**31, "unpacked_mb": 2**40})
+    unlimited = limits.model_copy(update={"rows": 2**40, "columns": 2**31, "unpacked_mb": 2**40, "text_chars": 2**40})
     return read_upload(Upload(path.read_bytes(), path.name), unlimited, text_columns)
 
 

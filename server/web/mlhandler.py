@@ -63,7 +63,7 @@ class MLHandlerResource(GuardedResource):
 
     def get(self) -> Response:
         """The page, a description, the data, the model, or predictions for the columns given."""
-        answer = plain_answer(request, self.few, row_of_query(request.environ))
+        answer = plain_answer(request, self.few, row_of_query(request.environ, self._limits))
         if answer is not None:
             return answer
         views: dict[str, Callable[[RequestData], Response]] = {

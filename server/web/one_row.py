@@ -41,18 +41,21 @@ class PlainRows:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-def row_of_query(environ: "WSGIEnvironment") -> PlainRows | None:
+def row_of_query(environ: "WSGIEnvironment", limits: Limits) -> PlainRows | None:
     """The row in the query of a GET, with one value for each column."""
     if environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ:
         return None
-    found = _options_and_row(environ.get("QUERY_STRING", ""))
+    query = environ.get("QUERY_STRING", "")
+    found = _options_and_row(query) if len(query) <= limits.text_chars else None
     return PlainRows([found[1]], found[0]) if found and found[1] else None
 
 
 def rows_of_body(environ: "WSGIEnvironment", read: Callable[[], bytes], limits: Limits) -> PlainRows | None:
     """The rows of a POST: a small JSON object, or a short list of them; `read` gives the body, if it may be one."""
     length = environ.get("CONTENT_LENGTH", "")
-    if not length.isdecimal() or not 0 < int(length) <= min(MOST_BYTES, limits.body_mb * 2**20):
+    # No text is longer than the body that holds it.
+    most = min(MOST_BYTES, limits.body_mb * 2**20, limits.text_chars)
+    if not length.isdecimal() or not 0 < int(length) <= most:
         return None
     kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if kind not in (JSON, FORM) or "HTTP_CONTENT_ENCODING" in environ or "HTTP_TRANSFER_ENCODING" in environ:

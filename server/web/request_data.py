@@ -14,6 +14,7 @@ from werkzeug.formparser import FormDataParser
 
 from server.config import Limits
 from server.errors import BadRequest, InvalidParameter, did_you_mean
+from server.tables.extent import check_fields
 from server.tables.formats import Upload
 from server.tables.reading import read_uploads, type_cells
 from server.tables.spooling import SPOOLED, chunks_of, is_blank, size_of, spooled, temporary_room
@@ -87,14 +88,14 @@ class RequestData:
                 f"the rows came both as a table and as fields ({', '.join(self.fields)}); send them in one way"
             )
         if self.fields:
-            return rows_of_fields(self.fields)
+            return rows_of_fields(self.fields, limits)
         return read_uploads(self.uploads, limits, text_columns)
 
     def typed_rows(self, limits: Limits, text_columns: Collection[str] = ()) -> pd.DataFrame:
         """As `rows`, with the cells of fields typed as a CSV's would be: they are to be stored."""
         if not self.fields or self.uploads:
             return self.rows(limits, text_columns)
-        return type_cells(rows_of_fields(self.fields))
+        return type_cells(rows_of_fields(self.fields, limits))
 
     def given(self) -> dict[str, Any]:
         """Fields as names and values for a change of settings; a JSON body's object counts as fields.
@@ -134,12 +135,14 @@ class StrictRequest(Request):
             self.body_file.close()
 
 
-def rows_of_fields(fields: Fields) -> pd.DataFrame:
+def rows_of_fields(fields: Fields, limits: Limits) -> pd.DataFrame:
     """Fields given n times make n rows; those given once are repeated.
 
     Raises:
         BadRequest: fields given different numbers of times.
+        TooLarge: more of them than allowed, or a longer text.
     """
+    check_fields(fields, limits)
     count = max(len(values) for values in fields.values())
     odd = [name for name, values in fields.items() if len(values) not in (1, count)]
     if odd:

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from werkzeug.wsgi import wrap_file
 
 from server.config import Limits
-from server.errors import InvalidParameter, KeyMissing, NotReady, ServerError, TooLarge, did_you_mean
+from server.errors import InvalidParameter, KeyMissing, NotReady, ServerError, TooLarge, TooMany, did_you_mean
 from server.service.prediction import Prediction
 from server.tables.spooling import size_of, spooled
 from server.tables.streaming import joined_json, joined_table
@@ -177,7 +177,7 @@ def errors_told_by(tell: Callable[[ServerError], Response]) -> Callable[[Method]
 
 
 def _headers(error: ServerError) -> dict[str, str]:
-    if isinstance(error, NotReady) and error.retry_after is not None:
+    if isinstance(error, NotReady | TooMany) and error.retry_after is not None:
         return {"Retry-After": str(error.retry_after)}
     return {"WWW-Authenticate": "Bearer"} if isinstance(error, KeyMissing) else {}
 
@@ -190,6 +190,9 @@ def _known(error: ServerError) -> Response:
 
 
 def _http(error: HTTPException) -> Response:
+    if error.response is not None:
+        # Made by who raised it.
+        return error.response  # type: ignore[return-value]
     status = error.code or 500
     if status < 400:
         return error.get_response()  # type: ignore[return-value]

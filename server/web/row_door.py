@@ -92,7 +92,7 @@ class RowDoor:
     def _found(self, environ: "WSGIEnvironment") -> PlainRows | None:
         method = environ["REQUEST_METHOD"]
         if method == "GET":
-            return row_of_query(environ)
+            return row_of_query(environ, self._limits)
         if method != "POST" or any(name in environ for name in OF_BROWSERS):
             return None
         return rows_of_body(environ, lambda: _read(environ), self._limits)

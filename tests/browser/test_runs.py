@@ -31,7 +31,7 @@ def own(tmp_path_factory):
         "crowd": crowd | {"pattern": "/crowd"},
         "sentiment": text_model("sentiment", "SentimentAnalysis", "sentiment"),
     }
-    with serving(folder, endpoints, workers=1) as live:
+    with serving(folder, endpoints, workers=1, limits={"parameters": {"n_estimators": 100_000}}) as live:
         yield live
 
 

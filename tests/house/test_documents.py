@@ -8,8 +8,9 @@ import pytest
 from server import errors
 from server.cli import config_commands, schema_text, text_commands
 from server.cli_keys import key_commands
+from server.config.limits import Limits
 from server.config.sections import DataSource, MLHandlerKwargs, ModelOptions, TextHandlerKwargs, TextModelOptions
-from server.config.server_section import Limits, LogSection, RequestsSection, ServerSection
+from server.config.server_section import LogSection, RequestsSection, ServerSection
 from server.service.recipe import OPTIONS
 from server.tables.formats import READABLE
 from server.web import mlhandler, responses

@@ -31,6 +31,8 @@ SHUT = {"web": {"estimators", "storage", "jobs", "tracking", "documents"}}
 HOMES = {
     "flask": {"web", "app", "cli", "cli_keys", "cli_runs"},
     "flask_restful": {"web"},
+    "flask_limiter": {"web"},
+    "limits": {"storage"},
     "werkzeug": {"web"},
     "jinja2": {"web"},
     "click": {"cli", "cli_keys", "cli_runs"},

@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from server.errors import ModelUnreadable, NoSuchRun
 from server.service.run_models import RunModels
+from server.storage.trust import ANY
 from server.tracking import Run, Status
 
 
@@ -40,7 +41,7 @@ def shelf(tmp_path):
 
 @pytest.fixture
 def models(shelf, tmp_path):
-    return RunModels(shelf, tmp_path / "cache", most=2)
+    return RunModels(shelf, tmp_path / "cache", ANY, most=2)
 
 
 def test_a_model_is_read_once(models, shelf):

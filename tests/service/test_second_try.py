@@ -10,7 +10,8 @@ from server.jobs.runner import always
 from server.service import classifier_training
 from server.service.classifier import DocumentClassifier
 from server.service.experiment_book import ExperimentBook
-from server.service.run_book import RunBook, active_runs
+from server.service.run_book import RunBook
+from server.service.run_folder import active_runs
 from server.service.run_log import open_run
 from server.service.stores import open_store
 from server.service.training import TrainingTask, train

@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from server.errors import StorageFull
-from server.service.run_book import RunBook, active_runs
+from server.service.run_book import RunBook
+from server.service.run_folder import active_runs
 from server.service.run_log import open_run
 from server.service.training import TrainingTask, train
 from server.storage import training_data

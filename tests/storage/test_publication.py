@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from server.errors import BadRequest
-from server.service.run_book import RunBook, active_runs
+from server.service.run_book import RunBook
+from server.service.run_folder import active_runs
 from server.service.training import TrainingTask
 from server.storage.endpoint_store import EndpointStore
 from server.tracking import Status

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from server.jobs import InlineRunner
-from server.service.run_book import active_runs
+from server.service.run_folder import active_runs
 from server.service.run_log import open_run
 from tests.conftest import titanic_endpoint
 from tests.stores import fresh_store

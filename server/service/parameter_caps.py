@@ -1,0 +1,77 @@
+"""Bounds on what a request may let a training cost: the largest values of parameters, server.limits.parameters."""
+
+import inspect
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from server.errors import InvalidParameter
+from server.estimators.catalogue import find_class
+
+Caps = Mapping[str, float | None]
+
+
+def check_caps(cls: type, params: Mapping[str, Any], caps: Caps) -> None:
+    """Accept parameters as `check_parameters` returned them; those of models within them, and of searches, too.
+
+    Raises:
+        InvalidParameter: one is larger than a request may set it.
+    """
+    for name, value in params.items():
+        for owner, inner, number in _numbers(cls, name, value):
+            cap = caps.get(inner)
+            if cap is not None:
+                _check(owner, inner, number, cap)
+
+
+def _numbers(cls: type | None, name: str, value: Any) -> Iterator[tuple[type | None, str, Any]]:
+    """The parameters of these names that stand in the value, each with its class, if that is known."""
+    if isinstance(value, Mapping):
+        yield from _within(value)
+    elif isinstance(value, Sequence) and any(isinstance(item, Mapping) for item in value):
+        for item in value:
+            yield from _numbers(cls, name, item)
+    else:
+        yield cls, name, value
+
+
+def _within(value: Mapping[str, Any]) -> Iterator[tuple[type | None, str, Any]]:
+    """Those of a model within the model, or of a search, which lists candidates by their names."""
+    if "class" in value and not set(value) - {"class", "params"}:
+        cls = find_class(str(value["class"]))
+        for name, item in (value.get("params") or {}).items():
+            yield from _numbers(cls, name, item)
+        return
+    for path, candidates in value.items():
+        for item in candidates if isinstance(candidates, list | tuple) else [candidates]:
+            yield from _numbers(None, str(path).rpartition("__")[2], item)
+
+
+def _check(cls: type | None, name: str, value: Any, cap: float) -> None:
+    if isinstance(value, str | bool) or (value is None and name == "n_jobs"):
+        return
+    total = _total(name, value)
+    if total is None and cls is not None and _default(cls, name) == value:
+        return
+    if total is None or not total <= cap:
+        what = "" if total is not None else ", which stands for no bound"
+        told = f"{value}" + (f" ({total:g} in all)" if total is not None and total != value else what)
+        raise InvalidParameter(
+            f"{name} may be {cap:g} at most in a request (server.limits.parameters.{name}), not {told}"
+        )
+
+
+def _total(name: str, value: Any) -> float | None:
+    """The number, or the sum of a list; None for what stands for no bound."""
+    if name == "n_jobs" and isinstance(value, int) and value < 0:
+        return max(1, (os.cpu_count() or 1) + 1 + value)
+    if isinstance(value, list | tuple):
+        return sum(number for item in value for number in [_total("", item)] if number is not None)
+    if isinstance(value, int | float):
+        return None if value < 0 else value
+    return None
+
+
+def _default(cls: type, name: str) -> Any:
+    parameter = inspect.signature(cls).parameters.get(name)
+    return inspect.Parameter.empty if parameter is None else parameter.default
