@@ -18,6 +18,8 @@ from server.web.classifier_page import ClassifierPage
 from server.web.index import Index
 from server.web.login import LOGIN, LOGOUT, login_page, register_login
 from server.web.mlhandler import MLHandlerResource
+from server.web.openapi.own import DOCS, OPENAPI
+from server.web.openapi.resource import Description, register_openapi
 from server.web.responses import error_response, json_response, page_or_json
 from server.web.runs import PATH, RunListResource, RunResource, prefix
 from server.web.security import guard
@@ -80,7 +82,17 @@ class Ready(Resource):
 
 def belongs_to_server(pattern: str, base: str) -> bool:
     """Whether the path is one of the server's own, or inside the folder of the pages' files."""
-    folders = (base + FOLDER, base + PATH, PATH, base + LOGIN, base + LOGOUT)
+    folders = (
+        base + FOLDER,
+        base + PATH,
+        PATH,
+        base + LOGIN,
+        base + LOGOUT,
+        base + OPENAPI,
+        OPENAPI,
+        base + DOCS,
+        DOCS,
+    )
     return pattern in OWN or any(pattern == folder or pattern.startswith(folder + "/") for folder in folders)
 
 
@@ -108,6 +120,7 @@ def register_routes(
     if not keys.is_open:
         register_login(api, keys, base)
     _add_runs(api, runs, base)
+    register_openapi(api, Description(endpoints, classifiers, registry, server, not keys.is_open), base)
     app.jinja_env.filters.update(FILTERS)
     register_static_files(app, base)
     listed = {"endpoints": endpoints, "classifiers": classifiers, "registry": registry}

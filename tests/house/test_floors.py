@@ -31,6 +31,7 @@ HOMES = {
     "flask_restful": {"web"},
     "werkzeug": {"web"},
     "jinja2": {"web"},
+    "apispec": {"web"},
     "click": {"cli", "cli_keys", "cli_runs"},
     "yaml": {"config", "cli"},
     "pydantic": {"config"},
