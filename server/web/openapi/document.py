@@ -114,7 +114,6 @@ def _operations(
     """Each path with its operations. A new door is a new entry here."""
     base = prefix(served.server.base_url)
     names = _names([*served.endpoints, *served.classifiers, *([served.registry.name] if served.registry else [])])
-    yield from server_operations(base, served.patterns(), [name for name in names if name in opened])
     for name, endpoint in served.endpoints.items():
         if name in opened:
             doors = EndpointDoors.of(endpoint, names[name], served.server.requests.redact)
@@ -130,6 +129,7 @@ def _operations(
         registered = RegistryDoors(served.registry, names[served.registry.name])
         _add(spec, registered.components())
         yield from registered.operations()
+    yield from server_operations(base, served.patterns(), [name for name in names if name in opened])
 
 
 def _add(spec: APISpec, schemas: Mapping[str, Schema]) -> None:

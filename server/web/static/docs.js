@@ -10,7 +10,6 @@
     domNode: place,
     deepLinking: true,
     tryItOutEnabled: true,
-    docExpansion: "none",
     displayRequestDuration: true,
     defaultModelsExpandDepth: 0,
     validatorUrl: null,
