@@ -33,6 +33,10 @@ class StoredData:
         self._counting = threading.Lock()
         self._counted: tuple[int, DataSummary] | None = None
 
+    def version(self) -> int | None:
+        """The number of the latest version of the rows; None before the first."""
+        return self._data.version()
+
     def summary(self) -> DataSummary:
         """What the rows hold now.
 

@@ -15,6 +15,8 @@ from server.web.security import GuardedResource, opens, opens_some
 if TYPE_CHECKING:
     from server.service.registry import Registry
 
+METRICS = "/metrics"
+
 
 class Health(Resource):
     """Whether the process lives."""

@@ -52,7 +52,8 @@ def read_page(request: Request) -> Page:
     Raises:
         BadRequest: a number or an order that cannot be.
     """
-    limit = number_of("limit", _one(request, "limit") or str(USUAL))
+    given = _one(request, "limit")
+    limit = USUAL if given is None else number_of("limit", given)
     if not 1 <= limit <= MOST:
         raise BadRequest(f"limit must be a number from 1 to {MOST}, not {limit}")
     after, offset = (_one(request, name) for name in ("after", "offset"))
@@ -70,7 +71,8 @@ def read_order(request: Request) -> bool:
     Raises:
         BadRequest: an unknown order.
     """
-    order = _one(request, "order") or "id"
+    given = _one(request, "order")
+    order = "id" if given is None else given
     if order not in ORDERS:
         raise BadRequest(f"unknown order {order!r}{did_you_mean(order, ORDERS)}; known: {', '.join(ORDERS)}")
     return ORDERS[order]

@@ -23,7 +23,9 @@ from server.web.login import LOGIN, LOGOUT, login_page, register_login
 from server.web.metrics import Metrics
 from server.web.mlhandler import MLHandlerResource
 from server.web.observation import tell_route
-from server.web.probes import Health, MetricsResource, Ready
+from server.web.openapi.own import DOCS, OPENAPI
+from server.web.openapi.resource import Description, register_openapi
+from server.web.probes import METRICS, Health, MetricsResource, Ready
 from server.web.responses import error_response, page_or_json
 from server.web.row_door import Place
 from server.web.runs import PATH, RunListResource, RunResource, prefix
@@ -35,7 +37,6 @@ from server.web.wording import FILTERS
 if TYPE_CHECKING:
     from server.service.registry import Registry
 
-METRICS = "/metrics"
 OWN = ("/healthz", "/readyz", METRICS, PATH, V2)
 
 
@@ -76,6 +77,10 @@ def belongs_to_server(pattern: str, base: str) -> bool:
         PATH,
         base + LOGIN,
         base + LOGOUT,
+        base + OPENAPI,
+        OPENAPI,
+        base + DOCS,
+        DOCS,
         *FOLDERS,
         *(base + path for path in FOLDERS),
     )
@@ -110,6 +115,7 @@ def register_routes(
     if not keys.is_open:
         register_login(api, keys, base)
     _add_runs(api, runs, base)
+    register_openapi(api, Description(endpoints, classifiers, registry, server, not keys.is_open), base)
     app.jinja_env.filters.update(FILTERS)
     register_static_files(app, base)
     listed = {"endpoints": endpoints, "classifiers": classifiers, "registry": registry}

@@ -53,12 +53,13 @@ class RunResource(GuardedResource):
     def get(self, run_id: str) -> Response:
         """What was trained, how far it is, how good it became: as JSON, or for browsers as a page."""
         _check_names("option", VIEWS)
+        is_page = page_or_json(request, "json") == "html"
         self._check(run_id)
         if "_picture" in request.args:
             return picture_response(request, self._runs.picture(run_id, request.args["_picture"]))
         if "_losses" in request.args:
             return json_response({"losses": self._runs.losses(run_id)})
-        if page_or_json(request, "json") == "html":
+        if is_page:
             return varying(run_page(self._runs.view(run_id), self._runs.patterns))
         return varying(json_response(self._runs.show(run_id)))
 

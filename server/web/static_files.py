@@ -1,4 +1,4 @@
-"""The pages' own files and Bootstrap's, served by this server: a page asks no other."""
+"""The pages' own files, Bootstrap's and Swagger UI's, served by this server: a page asks no other."""
 
 import hashlib
 from importlib.util import find_spec
@@ -12,20 +12,24 @@ OWN_FILES = Path(__file__).parent / "static"
 YEAR = 365 * 86400
 
 
-def _bootstrap() -> Path:
-    # The package is a carrier: importing it would load form classes that nobody needs.
-    found = find_spec("flask_bootstrap")
+def _carried(package: str) -> Path:
+    # The packages are carriers: importing them would load code that nobody needs.
+    found = find_spec(package)
     assert found is not None
     assert found.origin is not None
-    return Path(found.origin).parent / "static" / "bootstrap5"
+    return Path(found.origin).parent
 
 
 def files() -> dict[str, Path]:
     """Every file that is served, by name."""
-    bootstrap = _bootstrap()
+    bootstrap = _carried("flask_bootstrap") / "static" / "bootstrap5"
+    swagger = _carried("flask_swagger_ui") / "dist"
     return {
         "bootstrap.min.css": bootstrap / "css" / "bootstrap.min.css",
         "bootstrap.min.js": bootstrap / "js" / "bootstrap.min.js",
+        "swagger-ui.css": swagger / "swagger-ui.css",
+        "swagger-ui-bundle.js": swagger / "swagger-ui-bundle.js",
+        "swagger-ui.LICENSE": swagger / "LICENSE",
         **{path.name: path for path in sorted(OWN_FILES.iterdir()) if path.is_file()},
     }
 

@@ -118,6 +118,8 @@ CLASSIFIER = {"estimator": "LogisticRegression"}
 REGRESSOR = {"estimator": "LinearRegression"}
 SCORED_AGAINST_A_TARGET = {"EllipticEnvelope"}
 PARAMETERS = {
+    # Of the colours one follows from the others: what is left of all components is nothing, whose logarithm is taken.
+    "PCA": {"n_components": 2},
     **dict.fromkeys(
         [
             "FixedThresholdClassifier",

@@ -35,6 +35,7 @@ HOMES = {
     "limits": {"storage"},
     "werkzeug": {"web"},
     "jinja2": {"web"},
+    "apispec": {"web"},
     "click": {"cli", "cli_keys", "cli_runs"},
     "yaml": {"config", "cli"},
     "pydantic": {"config"},

@@ -148,3 +148,8 @@ def test_one_process_at_a_time_removes_requests(make_registry):
     registry.retention.stop()
     with registry.database.alone("retention"):
         assert registry.retention.remove_old() == 0
+
+
+@pytest.mark.parametrize("name", ["limit", "order"])
+def test_an_empty_option_is_told_and_not_taken_for_the_usual(registered, name):
+    assert_problem(registered.get(f"/api/v1/mlrequests?{name}="), 400, name)

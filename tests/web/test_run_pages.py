@@ -216,3 +216,8 @@ def test_links_stand_below_the_prefixes(make_client):
     page = Page(client.get(f"/ml/runs/{run_id}", base_url="http://x/app", headers=BROWSER).text)
     assert {"/app/ml/runs", "/app/ml/titanic", "/app/ml/runs?endpoint=titanic"} <= set(page.links)
     assert page.facts["url"] == "/app/ml/titanic"
+
+
+@pytest.mark.parametrize("query", ["_losses&_format=jsno", "_picture=roc_curve&_format=jsno"])
+def test_an_unknown_format_is_told_beside_a_view_too(client, query):
+    assert_problem(client.get(f"/runs/{newest(client)['run_id']}?{query}"), 400, "'jsno'")
