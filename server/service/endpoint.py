@@ -58,7 +58,7 @@ class Endpoint:
             ModelMissing, NotReady: there is no model that could answer.
             InvalidRows: a column is missing or a cell does not fit.
         """
-        output, target = output or self.entry.kwargs.output, self._target_name()
+        output, target = self._output(output), self._target_name()
         scored = self._tells_scores and output != "proba"
         return self._asked(lambda served: predicted(served, rows, output, target, scored))
 
@@ -72,7 +72,7 @@ class Endpoint:
         Raises:
             As `predict`, and as reading the table: nothing is told before all of it was answered.
         """
-        output, limits = output or self.entry.kwargs.output, self.config.server.limits
+        output, limits = self._output(output), self.config.server.limits
         return predicted_in_parts(self._served(), upload, limits, output, self._target_name(), write)
 
     def predict_few(self, rows: Sequence[Mapping[str, Any]], output: str | None) -> Any | None:
@@ -84,7 +84,10 @@ class Endpoint:
         served = self._models.current()
         if served is None or self._tells_scores:
             return None
-        return served.one_row.answers(rows, output or self.entry.kwargs.output)
+        return served.one_row.answers(rows, self.entry.kwargs.output if output is None else output)
+
+    def _output(self, output: str | None) -> str:
+        return self.entry.kwargs.output if output is None else output
 
     def answer_columns(self, served: ServedModel, output: str) -> tuple[str, ...]:
         """What the answers of a text model add to its rows in this form; its weights are not loaded for it."""
