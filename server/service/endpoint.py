@@ -42,6 +42,7 @@ class Endpoint:
         self.name = name
         self.config = config
         self.entry = config.models[name]
+        self._tells_scores = getattr(self.entry.kwargs, "task", None) == "sentiment-analysis"
         self._book = book
         self._store = open_store(config, name)
         self._models = open_models(config, name, self._store)
@@ -62,7 +63,7 @@ class Endpoint:
 
     def predicted_by(self, served: ServedModel, rows: pd.DataFrame, output: str | None = None) -> Prediction:
         """What `predict` answers if this is the serving model."""
-        output = output or self.entry.kwargs.output
+        output = self._output(output)
         return predicted(served, rows, output, self._target_name(), self._tells_scores and output != "proba")
 
     def asked(self, question: Callable[[ServedModel], Answer]) -> Answer:
@@ -85,7 +86,7 @@ class Endpoint:
         Raises:
             As `predict`, and as reading the table: nothing is told before all of it was answered.
         """
-        output, limits = output or self.entry.kwargs.output, self.config.server.limits
+        output, limits = self._output(output), self.config.server.limits
         return predicted_in_parts(self._served(), upload, limits, output, self._target_name(), write)
 
     def predict_few(self, rows: Sequence[Mapping[str, Any]], output: str | None) -> Any | None:
@@ -97,15 +98,14 @@ class Endpoint:
         served = self._models.current()
         if served is None or self._tells_scores:
             return None
-        return served.one_row.answers(rows, output or self.entry.kwargs.output)
+        return served.one_row.answers(rows, self.entry.kwargs.output if output is None else output)
+
+    def _output(self, output: str | None) -> str:
+        return self.entry.kwargs.output if output is None else output
 
     def answer_columns(self, served: ServedModel, output: str) -> tuple[str, ...]:
         """What the answers of a text model add to its rows in this form; its weights are not loaded for it."""
         return text_answer_columns(served, output, self._target_name(), self._tells_scores)
-
-    @property
-    def _tells_scores(self) -> bool:
-        return getattr(self.entry.kwargs, "task", None) == "sentiment-analysis"
 
     def score(self, rows: pd.DataFrame | None, metric: str | None, target: str | None) -> dict[str, Any]:
         """The model's scores on the rows, or without any on the stored training data.

@@ -171,6 +171,9 @@ def read_request(request: Request, limits: Limits, named_options: Iterable[str] 
                 pairs += list(request.form.items(multi=True))
         except ValueError as error:
             raise BadRequest(f"the multipart body is broken or cut short: {error}; let curl -F make it") from error
+        # None where the header of a part could not be read.
+        if any(name is None for name, _ in pairs):
+            raise BadRequest("a part of the multipart body has no name that can be read; let curl -F make it")
         uploads = [
             Upload(_held(file), file.filename or None, file.mimetype or None)
             for _, file in request.files.items(multi=True)

@@ -109,10 +109,11 @@ class Server:
         return {column: str(cell) for column, cell in example.items()}
 
     def operations(self, *labels: str) -> Iterator[Any]:
-        """The described operations whose labels begin so."""
+        """The described operations whose labels begin so; "GET /" is the index only."""
+        beginnings = tuple(label for label in labels if not label.endswith(" /"))
         for found in self.schema.get_all_operations():
             operation = found.ok()
-            if operation.label.startswith(labels):
+            if operation.label in labels or operation.label.startswith(beginnings):
                 yield operation
 
     def _etag(self) -> str | None:

@@ -25,6 +25,14 @@ def test_a_broken_multipart_body_is_400_and_changes_nothing(client, action, cont
     assert client.get("/titanic?_params").get_json() == before
 
 
+@pytest.mark.parametrize("told", ["", "; name", '; name="', '; name="a\nb"'])
+def test_a_part_whose_name_cannot_be_read_is_400(client, told):
+    body = f"--q\r\nContent-Disposition: form-data{told}\r\n\r\n71\r\n--q--\r\n".encode()
+    answer = client.post("/titanic", data=body, content_type="multipart/form-data; boundary=q")
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+    assert "no name" in answer.json["detail"]
+
+
 def test_nested_cells_are_no_text(client, titanic):
     row = titanic.iloc[0].drop("Cabin").to_dict() | {"Cabin": {"deck": 1}}
     assert client.post("/titanic?_action=append", json=[row]).status_code == 409

@@ -6,7 +6,8 @@ from schemathesis import GenerationMode
 from server.web.mlhandler import ACTIONS
 from tests.web.fuzzing import Fuzzing, Server, negative_data_rejection, positive_data_acceptance
 
-pytestmark = pytest.mark.slow
+# schemathesis leaves the files that ?_download answers with to the garbage collector.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 # Of one operation and one mode; what all of them make is asserted below.
 ANSWERED, CHANGED, DEEP, DOCUMENTS = 200, 110, 50, 250
 LEAST = 10_100
@@ -30,7 +31,9 @@ def excluded(label):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    return Server(tmp_path_factory.mktemp("fuzzed"))
+    server = Server(tmp_path_factory.mktemp("fuzzed"))
+    yield server
+    server.app.registry.database.close()
 
 
 def test_no_request_gets_an_answer_that_is_not_described(server):

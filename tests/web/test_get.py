@@ -158,3 +158,9 @@ def test_the_download_is_the_model_and_loads_without_this_server(reader, tmp_pat
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0", "False"]
+
+
+def test_an_empty_output_is_told_by_every_door(reader):
+    assert_problem(reader.get(URL, query_string=ROW | {"_output": ""}), 400, "_output")
+    assert_problem(reader.post(f"{URL}?_output=", json=[ROW]), 400, "_output")
+    assert_problem(reader.post(f"{URL}?_output=", json=[]), 400, "_output")

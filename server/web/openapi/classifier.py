@@ -21,7 +21,8 @@ from server.web.openapi.operation import (
     record,
 )
 
-FILLED: Schema = {"type": "string", "minLength": 1}
+# Not blank.
+FILLED: Schema = {"type": "string", "minLength": 1, "pattern": r"[^\s\u0000-\u001f]"}
 ENVELOPE = record(
     {
         "status": record({"code": WHOLE, "message": TEXT}),
