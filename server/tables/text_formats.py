@@ -15,6 +15,8 @@ import pyarrow.types as pat
 from server.config import Limits
 from server.errors import BadRequest, Problem, TooLarge, and_more
 from server.schema import pointer
+from server.schema.arrow import DEEPEST
+from server.tables.nested import cell_text, is_shallow
 from server.tables.utf8 import decode_text
 
 QUOTED = re.compile(r'"[^"]*"')
@@ -276,6 +278,8 @@ def _from_lists(rows: Sequence[list[Any]], what: str) -> pa.Table:
 
 def _array(cells: Iterable[Any]) -> pa.Array:
     cells = list(cells)
+    if not {list, dict}.isdisjoint(map(type, cells)) and not all(map(is_shallow, cells)):
+        raise BadRequest(f"a cell holds lists or objects within one another, {DEEPEST} deep or more")
     try:
         array = pa.array(cells)
     except (pa.ArrowException, OverflowError, TypeError, UnicodeError):
@@ -287,12 +291,3 @@ def _array(cells: Iterable[Any]) -> pa.Array:
     if pat.is_struct(array.type) and array.type.num_fields == 0:
         return pa.array([None if cell is None else cell_text(cell) for cell in cells])
     return array
-
-
-def cell_text(cell: Any) -> str:
-    """A cell of a column that holds cells of several kinds."""
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, (list, dict)):
-        return orjson.dumps(cell).decode()
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)

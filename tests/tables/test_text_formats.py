@@ -246,3 +246,11 @@ def test_integers_are_exact_beside_gaps(name):
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30])
 def test_integers_beyond_64_bits_are_floats_not_failures(number):
     assert float(read(f'[{{"a":{number}}}]', "x.json")["a"][0]) == float(number)
+
+
+@pytest.mark.parametrize("opened", ["[", '{"a":'])
+@pytest.mark.parametrize("depth", [32, 300, 900])
+def test_lists_without_end_in_a_cell_are_refused(opened, depth):
+    cell = opened * depth + "1" + {"[": "]", "{": "}"}[opened[0]] * depth
+    with pytest.raises(BadRequest, match="32 deep"):
+        read_upload(Upload(f'[{{"a": {cell}}}]'.encode(), "x.json"), Limits())
