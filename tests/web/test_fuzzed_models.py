@@ -23,8 +23,9 @@ def excluded(label):
     # One address has many uses, told by the query: which columns and options may stand beside which, JSON Schema cannot
     # say of a query. So not all that is described may be sent at once.
     left_out = [positive_data_acceptance]
-    if method == "GET":
-        # ?_params and the other views do not look at columns, so that whatever stands in these is no error.
+    if method in ("GET", "POST"):
+        # ?_params and the other views do not look at columns, so that whatever stands in these is no error; and a cell
+        # is read alike by every door, so that as a number "22" and true are taken in JSON, too.
         left_out.append(negative_data_rejection)
     return left_out
 
