@@ -25,6 +25,7 @@ from benchmarks.data import (
 )
 from benchmarks.fine_tuned import reviews
 from benchmarks.processes import SERVER_CORE, Server, gunicorn
+from server.config import hash_of
 
 SINGLE = 300
 # CPU is told in hundredths of a second, and a request takes a tenth to a twentieth of one.
@@ -44,20 +45,46 @@ def empty_resource() -> AbstractContextManager[Server]:
     return gunicorn("benchmarks.empty_resource:app", {}, *arguments, "--config", "python:benchmarks.empty_resource")
 
 
-def cpu_per_request(server: Server, paths: list[str]) -> float:
+def cpu_per_request(server: Server, paths: list[str], headers: dict[str, str] | None = None) -> float:
     """CPU seconds of the server for a GET of one of the paths."""
     before = server.cpu()
     for path in paths:
-        server.ask("GET", path)
+        server.ask("GET", path, headers=headers)
     return (server.cpu() - before) / len(paths)
 
 
 def one_row(folder: Path, rounds: int) -> Figures:
     """Requests per CPU second of the empty resource that each kind of model reaches."""
-    rows = passengers(ROWS, seed=2)[FEATURES].ffill().bfill().to_dict("records")
     kinds = ["linear", "forest", "boosting", "other"]
-    shares = _shares_of_empty(write_config(folder, kinds), kinds, [urlencode(row) for row in rows], rounds)
+    shares = _shares_of_empty(write_config(folder, kinds), kinds, _queries(), rounds)
     return {f"one row, {kind}": share for kind, share in shares.items()}
+
+
+def _queries() -> list[str]:
+    rows = passengers(ROWS, seed=2)[FEATURES].ffill().bfill()
+    return [urlencode(row) for row in rows.to_dict("records")]
+
+
+def guarded_row(folder: Path, rounds: int) -> Figures:
+    """What keys, figures and a line in the log for each request take of the linear model's share."""
+    key = {"name": "benchmark", "hash": hash_of("benchmark"), "scopes": ["predict"]}
+    settings = {"without": {"metrics": False}, "with": {"keys": [key], "log": {"format": "json", "requests": True}}}
+    for name in settings:
+        (folder / name).mkdir()
+    with (
+        _serving(folder / "without", ["linear"], **settings["without"]) as plain,
+        _serving(folder / "with", ["linear"], **settings["with"]) as guarded,
+        empty_resource() as empty,
+    ):
+        plain.rest()
+        guarded.rest()
+        queries, taken = _queries(), []
+        for _ in range(rounds + 1):
+            nothing = cpu_per_request(empty, ["/?" + query for query in queries])
+            paths = [f"/linear?{query}" for query in queries]
+            without = nothing / cpu_per_request(plain, paths)
+            taken.append(without - nothing / cpu_per_request(guarded, paths, {"X-API-Key": "benchmark"}))
+    return {"one row, linear: share that keys, figures and a log take": statistics.median(taken[1:])}
 
 
 def one_text(folder: Path, rounds: int) -> Figures:
@@ -241,5 +268,7 @@ def _peak(server: Server, paths: list[str]) -> float:
 
 
 # These leave the client on one core and the server on another.
-PINNED = (one_row, one_text, bulk, large_body, append, start_and_memory)
-MEASURES = (one_row, one_text, bulk, large_body, latency_while_training, append, retrain, start_and_memory)
+PINNED = (one_row, guarded_row, one_text, bulk, large_body, append, start_and_memory)
+MEASURES = (
+    one_row, guarded_row, one_text, bulk, large_body, latency_while_training, append, retrain, start_and_memory,
+)  # fmt: skip

@@ -5,18 +5,18 @@ Who answers tells it through the WSGI environment what only they know: `restimat
 (the name of the key). What is not told is not known.
 """
 
-import logging
 import os
 import random
 import re
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from flask import Flask, request
 
-from server.logs import REQUESTS, Ids, current_ids
+from server.logs import Ids, current_ids, log_request
 from server.web.metrics import OTHER, Metrics
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ HEADER = "X-Request-ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII).fullmatch
 # W3C Trace Context: version, trace, parent, flags; later versions may append fields.
 TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?", re.ASCII)
+# What a line tells of a request if it is known: its name there, where it is found, whether the sentence says it, too.
+FACTS = (("endpoint", ENDPOINT, False), ("rows", ROWS, True), ("key", KEY, True), ("remote", "REMOTE_ADDR", True))
 # What a response without a status would be.
 FAILED = "500"
 # The system's own source costs more than all the rest here; ids are no secrets. Forked workers must not repeat them.
 _random = random.Random()  # noqa: S311
 os.register_at_fork(after_in_child=_random.seed)
-
-logger = logging.getLogger(REQUESTS)
 
 
 class Observation:
@@ -96,23 +96,24 @@ def _count(metrics: Metrics, environ: "WSGIEnvironment", status: str, seconds: f
 
 def _log(environ: "WSGIEnvironment", status: str, seconds: float) -> None:
     """A line that holds nothing of what was asked but where: neither query nor body."""
-    # As it was sent: a line break in it must not begin another line.
-    path = quote((environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1", "replace"))
-    fields = {
-        "method": environ["REQUEST_METHOD"],
-        "path": path,
-        "status": int(status),
-        "duration_ms": round(seconds * 1000, 3),
-        "route": environ.get(ROUTE, OTHER),
-        "endpoint": environ.get(ENDPOINT),
-        "rows": environ.get(ROWS),
-        "key": environ.get(KEY),
-        "remote": environ.get("REMOTE_ADDR"),
-    }
-    told = {name: value for name, value in fields.items() if value is not None}
-    facts = "".join(f" {name}={told[name]}" for name in ("rows", "key", "remote") if name in told)
-    line = "%s %s %s %s ms%s"
-    logger.info(line, told["method"], path, status, told["duration_ms"], facts, extra={"fields": told})
+    path = _path(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
+    method, spent = environ["REQUEST_METHOD"], round(seconds * 1000, 3)
+    fields = {"method": method, "path": path, "status": int(status), "duration_ms": spent}
+    fields["route"] = environ.get(ROUTE, OTHER)
+    message = f"{method} {path} {status} {spent} ms"
+    for name, key, is_said in FACTS:
+        value = environ.get(key)
+        if value is not None:
+            fields[name] = value
+            if is_said:
+                message += f" {name}={value}"
+    log_request(message, fields)
+
+
+@lru_cache(maxsize=1024)
+def _path(path: str) -> str:
+    """A path as it was sent: a line break in it must not begin another line."""
+    return quote(path.encode("latin-1", "replace"))
 
 
 def tell_rows(count: int, action: str = PREDICT) -> None:

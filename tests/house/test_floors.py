@@ -60,7 +60,7 @@ HOMES = {
     "filelock": {"storage", "tracking"},
     "mlflow": {"tracking"},
     "pyarrow": {"schema", "storage", "tables"},
-    "orjson": {"tables", "web"},
+    "orjson": {"logs", "tables", "web"},
     "prometheus_client": {"web"},
     "gunicorn": {"lifecycle"},
     "openpyxl": {"tables"},
