@@ -15,7 +15,6 @@ from sklearn.base import (
     is_outlier_detector,
     is_regressor,
 )
-from sklearn.utils import all_estimators
 
 from server.errors import UnknownClass, did_you_mean
 from server.estimators.base import ModelKind
@@ -31,6 +30,7 @@ MODULES = (
     "mixture", "manifold", "random_projection", "calibration", "covariance", "cross_decomposition",
     "feature_selection", "impute", "isotonic", "kernel_approximation", "model_selection", "multiclass",
     "multioutput", "semi_supervised", "compose", "pipeline", "feature_extraction", "feature_extraction.text",
+    "feature_extraction.image", "frozen",
 )  # fmt: skip
 # Beside scikit-learn's.
 TEXT_CLASSES: dict[str, type[TextClass]] = {"SentimentAnalysis": SentimentAnalysis, "NER": NER}
@@ -131,23 +131,29 @@ def _allowed_class(name: str, allowed: Collection[str]) -> type | None:
 def _sklearn_class(name: str) -> type | None:
     if not name.isidentifier() or name.startswith("_"):
         return None
-    for module in MODULES:
-        found = vars(importlib.import_module(f"sklearn.{module}")).get(name)
-        if inspect.isclass(found) and issubclass(found, BaseEstimator) and not inspect.isabstract(found):
-            return found
-    return dict(_all_classes()).get(name)
+    return next(filter(None, (_classes_of(module).get(name) for module in MODULES)), None)
 
 
 @cache
-def _all_classes() -> tuple[tuple[str, type], ...]:
+def _classes_of(module: str) -> dict[str, type]:
+    """The public estimators of a module, by name.
+
+    `sklearn.utils.all_estimators` imports every module of scikit-learn for it, and with them torch and Dask: 200 MB.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return tuple(all_estimators())
+        loaded = importlib.import_module(f"sklearn.{module}")
+    return {
+        name: found
+        for name, found in vars(loaded).items()
+        if inspect.isclass(found) and issubclass(found, BaseEstimator) and not inspect.isabstract(found)
+        if name in getattr(loaded, "__all__", ()) or (found.__module__ == loaded.__name__ and name[0] != "_")
+    }
 
 
 def class_names() -> list[str]:
     """The names of all of scikit-learn's estimators."""
-    return [name for name, _ in _all_classes()]
+    return sorted({name for module in MODULES for name in _classes_of(module)})
 
 
 def kind_of_model(model: object) -> ModelKind:

@@ -1,9 +1,15 @@
 """Model classes by name: scikit-learn's for everybody, others only if the configuration allows them."""
 
+import subprocess
+import sys
+import warnings
+
 import pytest
+from sklearn.utils import all_estimators
 
 from server.errors import UnknownClass
-from server.estimators.catalogue import find_class, find_text_class, kind_of_model
+from server.estimators.catalogue import class_names, find_class, find_text_class, kind_of_model
+from tests.conftest import ROOT
 
 BLANK = {"pattern": "/blank", "handler": "MLHandler"}
 OUTSIDE = "tests.estimators.outside.Nearest"
@@ -121,3 +127,23 @@ def test_what_is_no_classifier_takes_no_texts(name):
 )
 def test_the_kind_says_what_a_model_does(name, kind):
     assert kind_of_model(find_class(name)()) == kind
+
+
+def test_all_of_scikit_learns_estimators_are_known():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert class_names() == sorted(name for name, _ in all_estimators())
+
+
+def test_an_unknown_class_loads_nothing_but_scikit_learn():
+    """Walking through all modules of scikit-learn imports torch and Dask where they are installed."""
+    code = (
+        "import sys\n"
+        "from server.errors import UnknownClass\n"
+        "from server.estimators.catalogue import find_class\n"
+        "try:\n    find_class('LogisticRegresion')\nexcept UnknownClass as error:\n    print(error.detail)\n"
+        "print(*{'torch', 'dask', 'distributed', 'matplotlib'} & set(sys.modules))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert "did you mean 'LogisticRegression'" in told
+    assert told.splitlines()[-1] == ""
