@@ -12,6 +12,7 @@ from server.service.inference import OUTPUTS, PREDICT, Inference, infer, is_read
 from server.tables.inference_request import read_inference
 from server.tables.tensors import written
 from server.tables.writing import to_json
+from server.web.observation import tell_rows
 from server.web.request_data import whole_body
 from server.web.responses import PROBLEM, json_response
 from server.web.security import GuardedResource
@@ -95,7 +96,9 @@ class Infer(ModelResource):
     def post(self, name: str, version: str | None = None) -> Response:
         content = whole_body(request, self._endpoint.config.server.limits)
         asked = read_inference(content, request.headers.get(JSON_LENGTH), PREDICT, OUTPUTS)
-        return _response(name, asked.id, infer(self._endpoint, asked, version))
+        found = infer(self._endpoint, asked, version)
+        tell_rows(found.outputs[0].tensor.shape[0])
+        return _response(name, asked.id, found)
 
 
 def _response(name: str, identity: str | None, inference: Inference) -> Response:

@@ -15,6 +15,7 @@ from server.service.invocation import invoked, read_invocation
 from server.service.prediction import Prediction
 from server.tables.formats import BY_CONTENT_TYPE, Upload
 from server.tables.writing import records
+from server.web.observation import tell_rows
 from server.web.request_data import RequestData, read_request
 from server.web.responses import json_response
 from server.web.security import GuardedResource
@@ -65,7 +66,9 @@ class Invocations(GuardedResource):
             raise BadRequest(f"{name!r} is not understood: {INVOCATIONS} takes no query and no form; send {TAKEN}")
         if len(data.uploads) != 1:
             raise BadRequest(f"the body holds no rows; send {TAKEN}")
-        return json_response({"predictions": _plain(self._prediction(endpoint, data.uploads[0]))})
+        values = _plain(self._prediction(endpoint, data.uploads[0]))
+        tell_rows(len(values))
+        return json_response({"predictions": values})
 
     def _prediction(self, endpoint: Endpoint, upload: Upload) -> Prediction:
         format_ = BY_CONTENT_TYPE.get(upload.content_type or "")
