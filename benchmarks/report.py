@@ -24,7 +24,7 @@ GOALS: dict[str, tuple[float | None, float, bool, bool]] = {
     "retrain over HTTP − the same fit in a script, s": (0.25, 0.6, False, True),
     "memory, one worker / the naive server": (1.0, 1.3, False, True),
     "processes without text models that loaded torch": (0, 0, False, True),
-    "a logged prediction / an unlogged one": (None, 1.5, False, True),
+    "a logged prediction / one that Flask answers": (None, 1.5, False, True),
     "logged prediction at 1 M requests / at 1 k": (1.0, 1.5, False, True),
     "feedback at 1 M requests / at 1 k": (1.0, 1.5, False, True),
     "state of a test at 1 M requests / at 1 k": (1.0, 1.5, False, True),
