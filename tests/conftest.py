@@ -59,6 +59,13 @@ def wait_until_ready(client: Any, url: str = "/readyz", seconds: float = 30) -> 
         time.sleep(0.02)
 
 
+def wait_for_trainings(app: Any) -> None:
+    """Look until no endpoint is trained; a request for each look would take a tenth of all the tests' time."""
+    for endpoint in app.extensions["restimator"].endpoints.values():
+        while endpoint.progress():
+            time.sleep(0.01)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     """In CI nothing may be skipped: what a test needs is installed there, or the set-up is broken."""
@@ -87,11 +94,12 @@ def make_client(make_config):
         app.testing = False  # errors take another way in testing mode than users see
         client = app.test_client()
         if wait:
+            # The first request begins the first trainings.
+            client.get("/readyz")
+            wait_for_trainings(app)
             wait_until_ready(client)
             # A model serves a moment before its training is over, and ?_params tells both.
-            for endpoint in app.extensions["restimator"].endpoints.values():
-                while endpoint.progress():
-                    time.sleep(0.01)
+            wait_for_trainings(app)
         return client
 
     return make
