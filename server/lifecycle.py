@@ -23,9 +23,8 @@ from gunicorn.glogging import Logger
 
 from server.errors import ServerError
 from server.logs import LineFormatter
-from server.web.metrics import FOLDER, take_place
+from server.web.counters import FOLDER, PREFIX, clear_place, take_place
 
-PREFIX = "restimator-metrics-"
 # Seconds that a new configuration may take to be tried.
 PATIENCE = 300.0
 MOST = 2**16
@@ -82,7 +81,7 @@ def leave_place(worker: Any) -> None:
     """What a worker was just answering when it ended is answered no more."""
     folder = os.environ.get(FOLDER)
     if folder:
-        Path(folder, f"gauge_livesum_{worker.place}.db").unlink(missing_ok=True)
+        clear_place(folder, str(worker.place))
 
 
 def take_over(arbiter: Any) -> None:

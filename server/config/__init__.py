@@ -3,7 +3,7 @@
 from server.config.classifier import ClassifierHandlerEndpoint, ClassifierModelOptions
 from server.config.config_file import ConfigFile
 from server.config.database_url import database_file, without_secrets
-from server.config.keys import SCOPES, Key, Scope, hash_of, keys_text, read_keys
+from server.config.keys import SCOPES, Key, Scope, digest_of, hash_of, keys_text, read_keys
 from server.config.limits import Limits, checked_rate
 from server.config.loading import Config, load_config
 from server.config.registry import (
@@ -44,6 +44,7 @@ __all__ = [
     "algorithm_of",
     "checked_rate",
     "database_file",
+    "digest_of",
     "hash_of",
     "keys_text",
     "load_config",

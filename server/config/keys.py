@@ -25,7 +25,12 @@ def hash_of(key: str) -> str:
 
     Keys are 256 random bits: unlike a password, which can be guessed, they need neither salt nor a slow hash.
     """
-    return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+    return f"sha256:{digest_of(key).hex()}"
+
+
+def digest_of(key: str) -> bytes:
+    """The same as 32 bytes."""
+    return hashlib.sha256(key.encode()).digest()
 
 
 def _hash(text: str) -> str:

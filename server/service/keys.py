@@ -6,14 +6,14 @@ import threading
 import time
 from pathlib import Path
 
-from server.config import Config, Key, hash_of, read_keys
+from server.config import Config, Key, digest_of, read_keys
 from server.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 # Seconds after which a file of keys is looked at again: what was revoked opens nothing for longer.
 BETWEEN_LOOKS = 1.0
-# Characters of a hash by which keys are found before they are compared; they tell nothing of a key.
-FOUND_BY = 15
+# Bytes of a digest by which keys are found before they are compared; they tell nothing of a key.
+FOUND_BY = 4
 
 
 class KeyRing:
@@ -33,14 +33,15 @@ class KeyRing:
         self._keep(read_keys(self.file) if self.file else keys if isinstance(keys, tuple) else ())
 
     def _keep(self, keys: tuple[Key, ...]) -> None:
-        found: dict[str, list[Key]] = {}
+        found: dict[bytes, list[tuple[bytes, Key]]] = {}
         for key in keys:
-            found.setdefault(key.hash[:FOUND_BY], []).append(key)
+            digest = bytes.fromhex(key.hash.partition(":")[2])
+            found.setdefault(digest[:FOUND_BY], []).append((digest, key))
         self._keys = found
 
     def all(self) -> list[Key]:
         """The keys that are known now."""
-        return [key for alike in self._keys.values() for key in alike]
+        return [key for alike in self._keys.values() for _, key in alike]
 
     @property
     def is_empty(self) -> bool:
@@ -51,10 +52,11 @@ class KeyRing:
         """The key that was presented, if it is one; compared in constant time."""
         if self.file and time.monotonic() - self._looked > BETWEEN_LOOKS:
             self._look()
-        hashed = hash_of(presented)
-        return next(
-            (key for key in self._keys.get(hashed[:FOUND_BY], ()) if hmac.compare_digest(key.hash, hashed)), None
-        )
+        digest = digest_of(presented)
+        for known, key in self._keys.get(digest[:FOUND_BY], ()):
+            if hmac.compare_digest(known, digest):
+                return key
+        return None
 
     def _look(self) -> None:
         assert self.file is not None

@@ -10,14 +10,13 @@ import random
 import re
 import time
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from flask import Flask, request
 
 from server.logs import Ids, current_ids, log_request
-from server.web.metrics import OTHER, Metrics
+from server.web.counters import OTHER, Counters
+from server.web.metrics import Metrics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,8 +28,6 @@ HEADER = "X-Request-ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII).fullmatch
 # W3C Trace Context: version, trace, parent, flags; later versions may append fields.
 TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?", re.ASCII)
-# What a line tells of a request if it is known: its name there, where it is found, whether the sentence says it, too.
-FACTS = (("endpoint", ENDPOINT, False), ("rows", ROWS, True), ("key", KEY, True), ("remote", "REMOTE_ADDR", True))
 # What a response without a status would be.
 FAILED = "500"
 # The system's own source costs more than all the rest here; ids are no secrets. Forked workers must not repeat them.
@@ -61,16 +58,16 @@ class Observation:
             status = line[:3]
             return start_response(line, [*headers, (HEADER, ids.request)], *error)
 
-        metrics = self._metrics
-        if metrics is not None:
-            metrics.begun()
+        counters = self._metrics.counters if self._metrics is not None else None
+        if counters is not None:
+            counters.begun()
         before = current_ids.set(ids)
         try:
             return self._application(environ, started)
         finally:
             seconds = time.perf_counter() - began
-            if metrics is not None:
-                _count(metrics, environ, status, seconds)
+            if counters is not None:
+                _count(counters, environ, status, seconds)
             if self._logs:
                 _log(environ, status, seconds)
             current_ids.reset(before)
@@ -87,33 +84,27 @@ def ids_of(environ: "WSGIEnvironment") -> Ids:
     return Ids(own, trace[1] if trace is not None and known else None)
 
 
-def _count(metrics: Metrics, environ: "WSGIEnvironment", status: str, seconds: float) -> None:
-    metrics.answered(environ.get(ROUTE, OTHER), environ["REQUEST_METHOD"], status, seconds)
-    rows, endpoint = environ.get(ROWS), environ.get(ENDPOINT)
-    if rows and endpoint and status[0] == "2":
-        metrics.rows(endpoint, environ.get(ACTION, PREDICT), rows)
+def _count(counters: Counters, environ: "WSGIEnvironment", status: str, seconds: float) -> None:
+    get = environ.get
+    endpoint, rows = get(ENDPOINT), get(ROWS)
+    told = (endpoint, get(ACTION, PREDICT), rows) if rows and endpoint and status[0] == "2" else None
+    counters.answered(get(ROUTE, OTHER), environ["REQUEST_METHOD"], status, seconds, told)
 
 
 def _log(environ: "WSGIEnvironment", status: str, seconds: float) -> None:
     """A line that holds nothing of what was asked but where: neither query nor body."""
-    path = _path(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
-    method, spent = environ["REQUEST_METHOD"], round(seconds * 1000, 3)
-    fields = {"method": method, "path": path, "status": int(status), "duration_ms": spent}
-    fields["route"] = environ.get(ROUTE, OTHER)
-    message = f"{method} {path} {status} {spent} ms"
-    for name, key, is_said in FACTS:
-        value = environ.get(key)
-        if value is not None:
-            fields[name] = value
-            if is_said:
-                message += f" {name}={value}"
-    log_request(message, fields)
-
-
-@lru_cache(maxsize=1024)
-def _path(path: str) -> str:
-    """A path as it was sent: a line break in it must not begin another line."""
-    return quote(path.encode("latin-1", "replace"))
+    get = environ.get
+    log_request(
+        seconds,
+        environ["REQUEST_METHOD"],
+        get("SCRIPT_NAME", "") + get("PATH_INFO", ""),
+        status,
+        get(ROUTE, OTHER),
+        get(ENDPOINT),
+        get(KEY),
+        get("REMOTE_ADDR"),
+        get(ROWS),
+    )
 
 
 def tell_rows(count: int, action: str = PREDICT) -> None:

@@ -6,13 +6,18 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from server.config import hash_of
-from server.web import metrics as module
-from server.web.metrics import Metrics, take_place
+from server.web import counters as module
+from server.web.counters import Counters, take_place
+from server.web.metrics import Metrics
 from tests.conftest import ROW, titanic_endpoint
 from tests.jobs.test_runner import until
 
 pytestmark = pytest.mark.slow
 EMPTY = {"pattern": "/empty", "handler": "MLHandler", "kwargs": {}}
+DATATYPES = {str: "BYTES", int: "INT64", float: "FP64"}
+INPUTS = [
+    {"name": name, "shape": [2], "datatype": DATATYPES[type(cell)], "data": [cell] * 2} for name, cell in ROW.items()
+]
 DURATION = "restimator_request_duration_seconds"
 
 
@@ -40,7 +45,8 @@ def value(told, name, **labels):
 def watched(tmp_path_factory):
     from tests.web.conftest import build
 
-    return build(tmp_path_factory.mktemp("watched"), {"titanic": titanic_endpoint(), "empty": EMPTY})
+    endpoints = {"titanic": titanic_endpoint(), "empty": EMPTY}
+    return build(tmp_path_factory.mktemp("watched"), endpoints, invocations="titanic")
 
 
 def growth(client, ask, name, **labels):
@@ -96,6 +102,9 @@ def test_made_up_paths_and_methods_make_no_new_series(watched):
         (lambda client: client.post("/titanic", json=[ROW, {"Age": "x"}]), "predict", 0),
         (lambda client: client.post("/titanic?_action=score", json=[ROW | {"Survived": 0}] * 5), "score", 5),
         (lambda client: client.post("/titanic?_action=append", json=[ROW] * 5), "append", 0),
+        (lambda client: client.post("/v2/models/titanic/infer", json={"inputs": INPUTS}), "predict", 2),
+        (lambda client: client.post("/v2/models/titanic/infer", json={"inputs": INPUTS[:1]}), "predict", 0),
+        (lambda client: client.post("/invocations", json={"dataframe_records": [ROW] * 4}), "predict", 4),
         (lambda client: client.post("/empty?_action=append", json=[ROW] * 5), "append", 5),
     ],
 )
@@ -192,11 +201,10 @@ def test_who_takes_the_place_of_another_goes_on_counting_and_places_are_added_up
     for place in ("1", "2", "1"):
         monkeypatch.setattr(module._Place, "name", "0")
         take_place(place)
-        metrics = Metrics(NoFigures(), {})
-        metrics.begun()
-        metrics.answered("/titanic", "GET", "200", 0.003)
-        metrics.rows("titanic", "predict", 10)
-    told = parsed(metrics.text().decode())
+        counters = Counters()
+        counters.begun()
+        counters.answered("/titanic", "GET", "200", 0.003, ("titanic", "predict", 10))
+    told = parsed(Metrics(NoFigures(), {}).text().decode())
     labels = {"route": "/titanic", "method": "GET", "status": "200"}
     assert value(told, "restimator_requests_total", **labels) == 3
     assert value(told, "restimator_rows_total", endpoint="titanic", action="predict") == 30

@@ -4,11 +4,13 @@ import io
 import json
 import logging
 import os
+import re
 import threading
 from datetime import datetime
 
 import pytest
 
+from server import logs
 from server.config import hash_of
 from server.logs import LineFormatter, current_ids
 from server.web.observation import Observation, ids_of
@@ -196,3 +198,45 @@ def test_forked_workers_make_different_ids():
         with os.fdopen(reading) as told:
             made.add(told.read())
     assert len(made) == 3
+
+
+def without_times(line, as_json):
+    """The line, or what stands in its object, without the moment and the duration."""
+    assert re.search(r" \d+\.\d+ ms", line)
+    line = re.sub(r" \d+\.\d+ ms|\d\d:\d\d:\d\d,\d{3}", "", line)
+    return (
+        {name: told for name, told in json.loads(line).items() if name not in ("time", "duration_ms")}
+        if as_json
+        else line
+    )
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_line_that_nobody_else_wants_is_what_a_record_would_tell(
+    logged, monkeypatch, tmp_path, as_json, known, is_file
+):
+    sent = {"HTTP_X_REQUEST_ID": "mine"}
+    if known:
+        sent |= {"HTTP_TRACEPARENT": f"00-{TRACE}-{PARENT}-01", "PATH_INFO": "/\xe4 b", "REMOTE_ADDR": "::1"}
+        sent |= {"restimator.endpoint": 'ä"b', "restimator.key": "app", "restimator.rows": 2}
+    lines = logged(LineFormatter(as_json))
+    asked(Observation(answers, None, True), **sent)
+    (record,) = lines()
+
+    output = (tmp_path / "log").open("w+") if is_file else io.StringIO()
+    monkeypatch.setattr("sys.stderr", output)
+    stderr = logs._Stderr()
+    stderr.setFormatter(LineFormatter(as_json))
+    monkeypatch.setattr(logging.getLogger("server"), "handlers", [stderr])
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    with output:
+        asked(Observation(answers, None, True), **sent)
+        output.seek(0)
+        (line,) = output.read().splitlines()
+    assert without_times(line, as_json) == without_times(record, as_json)
+    if as_json:
+        moment, duration = json.loads(line)["time"], json.loads(line)["duration_ms"]
+        assert datetime.fromisoformat(moment) >= datetime.fromisoformat(json.loads(record)["time"])
+        assert 0 < duration < 1000
