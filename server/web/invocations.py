@@ -22,6 +22,8 @@ from server.web.security import GuardedResource
 
 INVOCATIONS = "/invocations"
 TABLES = ("csv", "parquet")
+# MLflow calls its texts JSON, which they are not.
+PLAIN = "text/plain; charset=utf-8"
 TAKEN = "application/json, text/csv or application/vnd.apache.parquet"
 
 
@@ -32,7 +34,7 @@ class Ping(Resource):
         self._ready = ready
 
     def get(self) -> Response:
-        return Response("\n", 200 if self._ready() else 503, content_type="application/json")
+        return Response("\n", 200 if self._ready() else 503, content_type=PLAIN)
 
 
 class Version(GuardedResource):
@@ -41,7 +43,7 @@ class Version(GuardedResource):
     scopes: ClassVar = {"GET": "read"}
 
     def get(self) -> Response:
-        return Response(version("mlflow-skinny"), content_type="application/json")
+        return Response(version("mlflow-skinny"), content_type=PLAIN)
 
 
 class Invocations(GuardedResource):

@@ -21,7 +21,7 @@ from server.web.openapi.operation import (
 )
 
 TAG = "other doors"
-OCTETS, FIGURES = "application/octet-stream", "text/plain"
+OCTETS, PLAIN = "application/octet-stream", "text/plain"
 PARQUET = "application/vnd.apache.parquet"
 TYPES = (
     "BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64", "BYTES",
@@ -56,7 +56,7 @@ REFUSALS = (400, 404, 413, 415, 503)
 
 def metrics_operation() -> Operation:
     """Prometheus' figures."""
-    return Operation("metrics", "Figures for Prometheus", TAG, {200: {FIGURES: TEXT}}, refusals=())
+    return Operation("metrics", "Figures for Prometheus", TAG, {200: {PLAIN: TEXT}}, refusals=())
 
 
 def other_operations(
@@ -121,7 +121,7 @@ def _v2_model(path: str, again: str, models: Collection[str]) -> Iterator[tuple[
 def _mlflow(place: str, again: str, claimed: Collection[str]) -> Iterator[tuple[str, Mapping[str, Operation]]]:
     answer = {JSON: record({"predictions": ANYTHING})}
     body: Content = {JSON: INVOKED, CSV: TEXT, PARQUET: BINARY}
-    pinged = dict.fromkeys((200, 503), {JSON: ANYTHING})
+    pinged = dict.fromkeys((200, 503), {PLAIN: TEXT})
     found = {
         INVOCATIONS: {
             "post": Operation(
@@ -131,7 +131,7 @@ def _mlflow(place: str, again: str, claimed: Collection[str]) -> Iterator[tuple[
         },
         "/ping": {"get": Operation(f"ping{again}", "Can it answer", TAG, pinged, (), is_open=True)},
         "/health": {"get": Operation(f"mlflow_health{again}", "Can it answer", TAG, pinged, (), is_open=True)},
-        "/version": {"get": Operation(f"mlflow_version{again}", "MLflow's release", TAG, {200: {JSON: TEXT}}, ())},
+        "/version": {"get": Operation(f"mlflow_version{again}", "MLflow's release", TAG, {200: {PLAIN: TEXT}}, ())},
     }  # fmt: skip
     for path, operations in found.items():
         if place + path not in claimed:
