@@ -101,11 +101,17 @@ class _Answers:
 
 
 class Counters:
-    """The figures that this process changes. Safe to use from many threads; to be made in the process that counts."""
+    """The figures that this process changes. Safe to use from many threads; to be made in the process that counts.
+
+    Raises:
+        OSError: the files cannot be made.
+    """
 
     def __init__(self) -> None:
         given = os.environ.get(FOLDER)
         self.folder = given or tempfile.mkdtemp(prefix=PREFIX)
+        # Systems tidy their temporary folders, and workers begin at any time.
+        os.makedirs(self.folder, exist_ok=True)
         self._lock = Lock()
         self._files: dict[str, _File] = {}
         weakref.finalize(self, _close, self._files, self.folder if given is None else None, os.getpid())

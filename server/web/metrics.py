@@ -4,15 +4,18 @@ Workers count into files of their own (prometheus_client's multiprocess mode), w
 What is true of the server at that moment, such as which models serve, is looked up then.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from server.errors import NotReady
 from server.service.figures import Figures
 from server.web.counters import Counters
 
+logger = logging.getLogger(__name__)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -27,20 +30,34 @@ class Metrics:
     def __init__(self, figures: Figures, endpoint_of: Mapping[str, str]) -> None:
         self._figures, self._endpoint_of = figures, endpoint_of
         self._counters: Counters | None = None
+        self._failure: OSError | None = None
         self._making = Lock()
 
     @property
-    def counters(self) -> Counters:
-        """What this process counts; begun by its first request, which is after it was forked."""
-        if self._counters is None:
+    def counters(self) -> Counters | None:
+        """What this process counts; begun by its first request, which is after it was forked.
+
+        None if its files cannot be made: who asks for a prediction is answered all the same.
+        """
+        if self._counters is None and self._failure is None:
             with self._making:
-                self._counters = self._counters or Counters()
+                try:
+                    self._counters = self._counters or Counters()
+                except OSError as error:
+                    self._failure = error
+                    logger.error("this worker counts nothing for %s: %s", "/metrics", error)
         return self._counters
 
     def text(self, opened: Callable[[str], bool] | None = None) -> bytes:
-        """Everything in Prometheus' text format; only what is of endpoints that are `opened`, if that is given."""
-        whole = CollectorRegistry()
-        families = lambda: [*self.counters.collect(), *_looked_up(self._figures)]  # noqa: E731
+        """Everything in Prometheus' text format; only what is of endpoints that are `opened`, if that is given.
+
+        Raises:
+            NotReady: this process cannot count.
+        """
+        counters, whole = self.counters, CollectorRegistry()
+        if counters is None:
+            raise NotReady(f"the figures cannot be counted: {self._failure}")
+        families = lambda: [*counters.collect(), *_looked_up(self._figures)]  # noqa: E731
         whole.register(_Chosen(families, self._is_shown(opened)))
         return generate_latest(whole)
 

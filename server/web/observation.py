@@ -65,12 +65,16 @@ class Observation:
         try:
             return self._application(environ, started)
         finally:
-            seconds = time.perf_counter() - began
-            if counters is not None:
-                _count(counters, environ, status, seconds)
-            if self._logs:
-                _log(environ, status, seconds)
-            current_ids.reset(before)
+            try:
+                self._tell(counters, environ, status, time.perf_counter() - began)
+            finally:
+                current_ids.reset(before)
+
+    def _tell(self, counters: Counters | None, environ: "WSGIEnvironment", status: str, seconds: float) -> None:
+        if counters is not None:
+            _count(counters, environ, status, seconds)
+        if self._logs:
+            _log(environ, status, seconds)
 
 
 def ids_of(environ: "WSGIEnvironment") -> Ids:

@@ -11,6 +11,7 @@ from server.web.counters import Counters, take_place
 from server.web.metrics import Metrics
 from tests.conftest import ROW, titanic_endpoint
 from tests.jobs.test_runner import until
+from tests.web.conftest import assert_problem
 
 pytestmark = pytest.mark.slow
 EMPTY = {"pattern": "/empty", "handler": "MLHandler", "kwargs": {}}
@@ -185,6 +186,20 @@ def test_metrics_can_be_turned_off(make_client):
     client = make_client({"empty": EMPTY}, metrics=False)
     assert client.get("/metrics").status_code == 404
     assert client.get("/empty").headers["X-Request-ID"]
+
+
+def test_what_cannot_be_counted_is_answered_all_the_same(make_client, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(module.FOLDER, str(tmp_path / "file"))
+    client = make_client({"titanic": titanic_endpoint()})
+    assert client.get("/titanic", query_string=ROW).json == [0]
+    assert_problem(client.get("/metrics"), 503, "cannot be counted")
+
+
+def test_a_folder_that_was_tidied_away_is_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv(module.FOLDER, str(tmp_path / "gone"))
+    Counters().answered("/titanic", "GET", "200", 0.003)
+    assert (tmp_path / "gone" / "counter_0.db").exists()
 
 
 class NoFigures:
