@@ -10,7 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from server.config import hash_of
 from server.errors import ConfigError
 from server.web.security import OPEN
-from tests.conftest import ROW, titanic_endpoint
+from tests.conftest import ROW, titanic_endpoint, wait_until_ready
 from tests.registering import flower, registry
 from tests.web.classifying import classifier_entry
 from tests.web.conftest import assert_problem
@@ -49,7 +49,9 @@ def many(tmp_path_factory):
     write_models(folder)
     url = {"titanic": titanic_endpoint(), "a/b ü": ml("/iris", IRIS), "petals": ml("/petals", PETALS)}
     url |= {"documents": classifier_entry(), "api": registry()}
-    return build(folder, url)
+    client = build(folder, url)
+    wait_until_ready(client)
+    return client
 
 
 @pytest.fixture(scope="module")
