@@ -4,6 +4,7 @@ Imports are most of a start, of a first training, and of the first use of a text
 processor time for a server, twelve with a text model, and these tests start some two hundred.
 """
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -24,12 +25,13 @@ PRELOADED = (
     "server.estimators.finetuning",
     # What these libraries, and the server, import at their first use.
     "transformers.models.bert.modeling_bert",
-    "transformers.models.bert.tokenization_bert_fast",
+    "transformers.models.bert.tokenization_bert",
     "matplotlib.figure",
     "matplotlib.backends.backend_svg",
     "mlflow.store.tracking.sqlalchemy_store",
     "statsmodels.tsa.statespace.sarimax",
 )
+COMMANDS = {"gunicorn": "gunicorn.app.wsgiapp:run", "flask": "flask.cli:main"}
 Environment = Mapping[str, str]
 
 
@@ -62,9 +64,22 @@ def begin(app: str, environment: Environment, log: Path) -> ServerProcess:
 
 def begin_prepared(app: str, environment: Environment, log: Path) -> ServerProcess:
     """The same, forked from a process that holds the libraries."""
+    return _forked(["gunicorn", app], environment, log, log)
+
+
+def finished(arguments: list[str], environment: Environment, folder: Path) -> subprocess.CompletedProcess[str]:
+    """One of COMMANDS with its arguments, forked from that process, too, once it has ended; its output goes there."""
+    output, errors = folder / "output", folder / "errors"
+    for path in (output, errors):
+        path.unlink(missing_ok=True)
+    status = _forked(arguments, environment, output, errors).wait(60)
+    return subprocess.CompletedProcess(arguments, status, output.read_text(), errors.read_text())
+
+
+def _forked(arguments: list[str], environment: Environment, output: Path, errors: Path) -> "_Forked":
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
-    process = context.Process(target=_serve, args=(app, dict(environment), str(log)))
+    process = context.Process(target=_run, args=(arguments, dict(environment), str(output), str(errors)))
     process.start()
     return _Forked(process)
 
@@ -89,12 +104,14 @@ class _Forked:
         self._process.terminate()
 
 
-def _serve(app: str, environment: dict[str, str], log: str) -> None:
+def _run(arguments: list[str], environment: dict[str, str], output: str, errors: str) -> None:
     os.setsid()
-    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    os.dup2(output, sys.stdout.fileno())
-    os.dup2(output, sys.stderr.fileno())
-    os.close(output)
+    # What the libraries hold is not to be looked through by each server before it forks: that took half of its start.
+    gc.freeze()
+    for path, stream in ((output, sys.stdout), (errors, sys.stderr)):
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(file, stream.fileno())
+        os.close(file)
     os.environ.clear()
     os.environ.update(environment)
     # What these libraries read when they are imported, which was before.
@@ -104,6 +121,7 @@ def _serve(app: str, environment: dict[str, str], log: str) -> None:
         importlib.import_module("huggingface_hub.constants").HF_HUB_CACHE = str(Path(home, "hub"))
     os.chdir(ROOT)
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
-    sys.argv = ["gunicorn", app]
+    sys.argv = arguments
     # The process of the tests itself needs neither.
-    importlib.import_module("gunicorn.app.wsgiapp").run()
+    module, _, name = COMMANDS[arguments[0]].partition(":")
+    getattr(importlib.import_module(module), name)()

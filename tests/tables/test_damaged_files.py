@@ -129,10 +129,9 @@ def test_a_damaged_file_is_read_or_refused(reader, name, damage):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 4))
 @pytest.mark.parametrize("name", VALID)
-def test_a_damaged_file_is_read_or_refused_in_many_more_cases(reader, name, seed):
-    assert reader(f"x.{name}", flipped(VALID[name], seed, 60 if name in CONFINED else CASES)) == []
+def test_a_damaged_file_is_read_or_refused_in_many_more_cases(reader, name):
+    assert reader(f"x.{name}", flipped(VALID[name], 2, 60 if name in CONFINED else CASES)) == []
 
 
 @pytest.mark.parametrize("name", VALID)
