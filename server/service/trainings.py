@@ -1,5 +1,6 @@
 """The trainings of one endpoint: begun here, carried out by a process of their own, each a run."""
 
+import logging
 import threading
 import uuid
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ from server.service.text_rows import storable
 from server.service.training import TrainingTask, train
 from server.storage.endpoint_store import EndpointStore
 from server.tracking import Status
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -126,24 +129,34 @@ class Trainings:
             raise
 
     def _carry_out(self, task: TrainingTask, working: ExitStack, future: Future[dict[str, Any]]) -> None:
-        with working:
-            try:
-                answer = self._run(task)
-            except BaseException as error:  # noqa: BLE001 - who waits for the answer is told
-                failure: BaseException | None = error
-                if isinstance(error, ServerError):
-                    failure = self._why_ended(error, task)
-                    # The process of a lost cluster may still work on it.
-                    self._active.give_up(task.key, error.detail)
-            else:
-                failure = None
-            finally:
-                self._store.discard_unpublished(task.run or "")
-        self._settle(task.key)
+        """Train, and tell who waits, whatever goes wrong meanwhile."""
+        answer: dict[str, Any] = {}
+        failure: BaseException | None = None
+        try:
+            with working:
+                answer = self._carried_out(task)
+        except BaseException as error:  # noqa: BLE001 - who waits for the answer is told
+            failure = error
+        try:
+            self._settle(task.key)
+        except Exception:
+            # Whoever looks next does it.
+            logger.exception("the end of run %s is not recorded yet", task.run)
         if failure is None:
             future.set_result(answer)
         else:
             future.set_exception(failure)
+
+    def _carried_out(self, task: TrainingTask) -> dict[str, Any]:
+        try:
+            return self._run(task)
+        except ServerError as error:
+            failure = self._why_ended(error, task)
+            # The process of a lost cluster may still work on it.
+            self._active.give_up(task.key, error.detail)
+            raise failure from error
+        finally:
+            self._store.discard_unpublished(task.run or "")
 
     def _why_ended(self, error: ServerError, task: TrainingTask) -> ServerError:
         """What became of the training: who was ended on purpose could not tell why."""
