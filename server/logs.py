@@ -87,16 +87,16 @@ class LineFormatter(logging.Formatter):
         places = "".join(traceback.format_tb(ei[2]))
         return f"Traceback (most recent call last):\n{places}{ei[0].__name__}: {REDACTED}"
 
-    def request_line(self, seconds: float, *facts: *Facts) -> str:
+    def request_line(self, seconds: float, facts: Facts) -> str:
         """What `format` makes of a record of a request, without the record."""
         ids = current_ids.get()
         second, rest = divmod(time.time_ns(), 10**9)
         thousandths, spent = "%03d" % (rest // 10**6), "%d.%03d" % divmod(int(seconds * 10**6), 1000)  # noqa: UP031 - fast
         if not self._as_json:
             identity = f" [{ids.request}]" if ids else ""
-            return f"[{_local(second)},{thousandths}] [{os.getpid()}] [INFO]{identity} {_sentence(*facts)} {spent} ms"
+            return f"[{_local(second)},{thousandths}] [{os.getpid()}] [INFO]{identity} {_sentence(facts)} {spent} ms"
         told = _ids_text(ids) if ids else ""
-        before, after = _ends(os.getpid(), *facts)
+        before, after = _ends(facts)
         return "".join((_utc(second), thousandths, before, spent, ' ms"', told, ',"duration_ms":', spent, after))
 
 
@@ -105,14 +105,15 @@ def _json(told: dict[str, Any]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _sentence(*facts: *Facts) -> str:
-    fields = _fields(*facts)
+def _sentence(facts: Facts) -> str:
+    fields = _fields(facts)
     others = "".join(f" {name}={fields[name]}" for name in ("key", "remote", "rows") if name in fields)
     return f"{fields['method']} {fields['path']} {fields['status']}{others}"
 
 
-def _fields(method: str, path: str, status: str, *others: str | int | None) -> dict[str, Any]:
+def _fields(facts: Facts) -> dict[str, Any]:
     """What is known of a request, as a JSON line tells it."""
+    method, path, status, *others = facts
     # As it was sent: a line break in a path must not begin another line.
     found = {"method": method, "path": quote(path.encode("latin-1", "replace")), "status": int(status)}
     known = zip(("route", "endpoint", "key", "remote", "rows"), others, strict=True)
@@ -120,10 +121,13 @@ def _fields(method: str, path: str, status: str, *others: str | int | None) -> d
 
 
 @lru_cache(maxsize=1024)
-def _ends(process: int, *facts: *Facts) -> tuple[str, str]:
+def _ends(facts: Facts) -> tuple[str, str]:
     """What stands before and after the duration in a request's JSON line; most requests are like some before them."""
-    head = {"level": "info", "logger": REQUESTS, "process": process, "message": f"{_sentence(*facts)} "}
-    return f'+00:00",{_json(head)[1:-2]}', f",{_json(_fields(*facts))[1:]}"
+    head = {"level": "info", "logger": REQUESTS, "process": os.getpid(), "message": f"{_sentence(facts)} "}
+    return f'+00:00",{_json(head)[1:-2]}', f",{_json(_fields(facts))[1:]}"
+
+
+os.register_at_fork(after_in_child=_ends.cache_clear)
 
 
 def _ids_text(ids: Ids) -> str:
@@ -172,7 +176,7 @@ class _Stderr(logging.StreamHandler):
 _root, _own, _requests = logging.getLogger(), logging.getLogger("server"), logging.getLogger(REQUESTS)
 
 
-def log_request(seconds: float, *facts: *Facts) -> None:
+def log_request(seconds: float, facts: Facts) -> None:
     """Log a request as a line of REQUESTS, with the facts as fields of a JSON line.
 
     A record of logging's costs more than a prediction: where nobody else wants one, none is made.
@@ -185,10 +189,10 @@ def log_request(seconds: float, *facts: *Facts) -> None:
     ):  # fmt: skip
         formatter = handlers[0].formatter
         assert isinstance(formatter, LineFormatter)
-        handlers[0].put(formatter.request_line(seconds, *facts))
+        handlers[0].put(formatter.request_line(seconds, facts))
         return
     spent = round(seconds * 1000, 3)
-    _requests.info("%s %s ms", _sentence(*facts), spent, extra={"fields": {"duration_ms": spent} | _fields(*facts)})
+    _requests.info("%s %s ms", _sentence(facts), spent, extra={"fields": {"duration_ms": spent} | _fields(facts)})
 
 
 def log_to_stderr(as_json: bool, level: str, redacts: bool) -> None:

@@ -71,10 +71,15 @@ class Observation:
                 current_ids.reset(before)
 
     def _tell(self, counters: Counters | None, environ: "WSGIEnvironment", status: str, seconds: float) -> None:
+        """Count and log the request; the line holds nothing of what was asked but where: neither query nor body."""
+        get = environ.get
+        method, route, endpoint, rows = environ["REQUEST_METHOD"], get(ROUTE, OTHER), get(ENDPOINT), get(ROWS)
         if counters is not None:
-            _count(counters, environ, status, seconds)
+            told = (endpoint, get(ACTION, PREDICT), rows) if rows and endpoint and status[0] == "2" else None
+            counters.answered(route, method, status, seconds, told)
         if self._logs:
-            _log(environ, status, seconds)
+            path = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
+            log_request(seconds, (method, path, status, route, endpoint, get(KEY), get("REMOTE_ADDR"), rows))
 
 
 def ids_of(environ: "WSGIEnvironment") -> Ids:
@@ -86,29 +91,6 @@ def ids_of(environ: "WSGIEnvironment") -> Ids:
     # Version 00 has these fields and no others.
     known = trace is not None and not (trace[0].startswith("00") and trace[2])
     return Ids(own, trace[1] if trace is not None and known else None)
-
-
-def _count(counters: Counters, environ: "WSGIEnvironment", status: str, seconds: float) -> None:
-    get = environ.get
-    endpoint, rows = get(ENDPOINT), get(ROWS)
-    told = (endpoint, get(ACTION, PREDICT), rows) if rows and endpoint and status[0] == "2" else None
-    counters.answered(get(ROUTE, OTHER), environ["REQUEST_METHOD"], status, seconds, told)
-
-
-def _log(environ: "WSGIEnvironment", status: str, seconds: float) -> None:
-    """A line that holds nothing of what was asked but where: neither query nor body."""
-    get = environ.get
-    log_request(
-        seconds,
-        environ["REQUEST_METHOD"],
-        get("SCRIPT_NAME", "") + get("PATH_INFO", ""),
-        status,
-        get(ROUTE, OTHER),
-        get(ENDPOINT),
-        get(KEY),
-        get("REMOTE_ADDR"),
-        get(ROWS),
-    )
 
 
 def tell_rows(count: int, action: str = PREDICT) -> None:
