@@ -54,14 +54,15 @@ class KeyRing:
         if self.file and time.monotonic() - self._looked > BETWEEN_LOOKS:
             self._look()
         # What was right once is right until the keys change: a digest takes as long as a small prediction.
-        content = presented.encode()
-        remembered = self._presented.get(hash(presented))
-        if remembered is not None and hmac.compare_digest(remembered[0], content):
-            return remembered[1]
+        # Taken before the keys are: what is found among old ones is not remembered beside new ones.
+        remembered, content = self._presented, presented.encode()
+        known = remembered.get(hash(presented))
+        if known is not None and hmac.compare_digest(known[0], content):
+            return known[1]
         digest = digest_of(presented)
-        for known, key in self._keys.get(digest[:FOUND_BY], ()):
-            if hmac.compare_digest(known, digest):
-                self._presented[hash(presented)] = (content, key)
+        for expected, key in self._keys.get(digest[:FOUND_BY], ()):
+            if hmac.compare_digest(expected, digest):
+                remembered[hash(presented)] = (content, key)
                 return key
         return None
 

@@ -67,3 +67,15 @@ def test_a_file_that_is_wrong_at_the_start_stops_it(make_ring, tmp_path):
     write(tmp_path / "keys.yaml", "- name: app")
     with pytest.raises(ConfigError, match="hash"):
         make_ring(keys="keys.yaml")
+
+
+def test_a_key_that_is_revoked_while_it_is_compared_is_not_remembered(make_ring, monkeypatch):
+    ring = make_ring(keys=[APP.model_dump(mode="json")])
+
+    def compared(one, other):
+        ring._keep(())
+        return one == other
+
+    monkeypatch.setattr(module.hmac, "compare_digest", compared)
+    assert ring.of("secret") == APP
+    assert ring.of("secret") is None
