@@ -4,6 +4,7 @@ The library's own metric objects write each value through a handful of calls, an
 than a linear model's prediction takes. Here a request's values are written at once, behind one lock, to the same files.
 """
 
+import logging
 import os
 import shutil
 import struct
@@ -21,6 +22,7 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.utils import floatToGoString
 
+logger = logging.getLogger(__name__)
 # Where workers keep their files; gunicorn.conf.py sets it before they are forked.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "restimator-metrics-"
@@ -40,6 +42,8 @@ HELP = {
 
 # As the library writes a value; behind it stands a gauge's time, which nothing here has.
 NUMBER = struct.Struct("d")
+# Bytes for some hundred routes.
+SIZE = 2**18
 
 
 class _Place:
@@ -59,13 +63,24 @@ def clear_place(folder: str, name: str) -> None:
 
 
 class _File(MmapedDict):
-    """A file of numbers by keys, with its memory at hand."""
+    """A file of numbers by keys, with its memory at hand.
+
+    Its room on the disk is taken before it is written through memory, where a full disk would kill the process.
+
+    Raises:
+        OSError: the disk has no such room, now or for another key.
+    """
 
     def __init__(self, path: str) -> None:
+        with open(path, "ab") as file:
+            os.posix_fallocate(file.fileno(), 0, max(SIZE, file.tell()))
         super().__init__(path)
         self.memory = self._m
 
     def _init_value(self, key: str) -> None:
+        # An entry is its key, two numbers, its length and up to eight bytes between them.
+        if self._used + len(key.encode()) + 32 > self._capacity:
+            os.posix_fallocate(self._f.fileno(), 0, 2 * self._capacity)
         super()._init_value(key)
         # A file that grew is mapped anew.
         self.memory = self._m
@@ -144,13 +159,18 @@ class Counters:
         """
         key = (route, method if method in METHODS else OTHER, status)
         with self._lock:
-            answers = self._answers.get(key) or self._new_answers(*key)
             self._in_progress.add(-1)
+            try:
+                answers = self._answers.get(key) or self._new_answers(*key)
+                counter = rows and (self._rows.get(rows[:2]) or self._new_rows(*rows[:2]))
+            except OSError as error:
+                logger.error("a request is not counted: %s", error)
+                return
             answers.number.add(1)
             answers.seconds.add(seconds)
             answers.buckets[bisect_left(SECONDS, seconds)].add(1)
-            if rows is not None:
-                (self._rows.get(rows[:2]) or self._new_rows(*rows[:2])).add(rows[2])
+            if rows and counter:
+                counter.add(rows[2])
 
     def _new_rows(self, endpoint: str, action: str) -> _Value:
         labels = {"endpoint": endpoint, "action": action}

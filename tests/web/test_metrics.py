@@ -1,6 +1,8 @@
 """/metrics tells what happened, by labels that no client can make up."""
 
+import os
 import time
+from errno import ENOSPC
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -194,6 +196,39 @@ def test_what_cannot_be_counted_is_answered_all_the_same(make_client, tmp_path, 
     client = make_client({"titanic": titanic_endpoint()})
     assert client.get("/titanic", query_string=ROW).json == [0]
     assert_problem(client.get("/metrics"), 503, "cannot be counted")
+
+
+def test_without_room_for_another_route_it_alone_is_not_counted(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv(module.FOLDER, str(tmp_path))
+    monkeypatch.setattr(module, "SIZE", 2**13)
+    counters = Counters()
+    counters.answered("/first", "GET", "200", 0.003)
+
+    def full(*_):
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    for number in range(10):
+        counters.begun()
+        counters.answered(f"/{number}", "GET", "200", 0.003, (f"endpoint {number}", "predict", 1))
+    counters.answered("/first", "GET", "200", 0.003)
+    monkeypatch.undo()
+    monkeypatch.setenv(module.FOLDER, str(tmp_path))
+    told = parsed(Metrics(NoFigures(), {}).text().decode())
+    assert value(told, "restimator_requests_total", route="/first", method="GET", status="200") == 2
+    assert value(told, "restimator_requests_total", route="/9", method="GET", status="200") is None
+    assert "No space left" in caplog.text
+
+
+def test_many_routes_find_room(tmp_path, monkeypatch):
+    monkeypatch.setenv(module.FOLDER, str(tmp_path))
+    monkeypatch.setattr(module, "SIZE", 2**13)
+    counters = Counters()
+    for number in [*range(100), *range(100)]:
+        counters.answered(f"/{number}", "GET", "200", 0.003)
+    told = parsed(Metrics(NoFigures(), {}).text().decode())
+    counted = [value(told, f"{DURATION}_count", route=f"/{number}") for number in range(100)]
+    assert counted == [2] * 100
 
 
 def test_a_folder_that_was_tidied_away_is_made_again(tmp_path, monkeypatch):
