@@ -102,7 +102,8 @@ def test_the_form_trains_with_its_arguments_and_says_how_well(own, visit, tmp_pa
     )
     page = visit(f"{own.url}/sentiment")
     tab(page, "training")
-    page.fill("[name=num_train_epochs]", "2")
+    # Long enough to be seen at work by a browser that hardly gets a processor.
+    page.fill("[name=num_train_epochs]", "10")
     page.fill("[name=learning_rate]", "0.001")
     page.set_input_files("#training-files", tmp_path / "rows.jsonl")
     page.click("#training-form button[type=submit]")
@@ -110,13 +111,13 @@ def test_the_form_trains_with_its_arguments_and_says_how_well(own, visit, tmp_pa
     page.set_default_timeout(120_000)
     assert say(page).startswith("Trained. Score ")
     params = requests.get(f"{own.url}/sentiment?_params", timeout=30).json()["params"]["params"]
-    assert (params["num_train_epochs"], params["learning_rate"]) == (2, 0.001)
+    assert (params["num_train_epochs"], params["learning_rate"]) == (10, 0.001)
     # What is emptied goes back to its default.
     page.fill("[name=learning_rate]", "")
     page.click("#training-form button[type=submit]")
     wait_for(page, "document.querySelector('[name=learning_rate]').dataset.before === ''")
     params = requests.get(f"{own.url}/sentiment?_params", timeout=30).json()["params"]["params"]
-    assert (params["num_train_epochs"], params["learning_rate"]) == (2, None)
+    assert (params["num_train_epochs"], params["learning_rate"]) == (10, None)
 
 
 def test_an_argument_out_of_range_is_refused_by_the_browser_and_the_server(own, visit):
