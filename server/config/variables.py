@@ -12,6 +12,8 @@ VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 PREFIX = "RESTIMATOR_SERVER__"
 # Settings that have a variable of their own beside it.
 SHORT = {"RESTIMATOR_KEYS": f"{PREFIX}KEYS"}
+# Settings that no variable takes away.
+GUARDS = ("keys", "model_secret")
 
 
 def expand(value: Any, variables: Mapping[str, str], path: str, problems: list[Problem]) -> Any:
@@ -53,6 +55,9 @@ def settings_from(environment: Mapping[str, str], problems: list[Problem]) -> di
                 place = {}
         try:
             place[last] = yaml.safe_load(environment[name])
+            if place[last] is None and (not environment[name].strip() or last in GUARDS):
+                # What was to be put there is missing; it must not open what the file closes.
+                problems.append(Problem(".".join(["server", *parents, last]), f"{name} is empty; set it, or unset it"))
         except yaml.YAMLError as error:
             reason = getattr(error, "problem", None) or error
             problems.append(Problem(".".join(["server", *parents, last]), f"{name} holds no YAML value: {reason}"))

@@ -41,6 +41,13 @@ def test_a_variable_wins(keys_of, tmp_path, name):
     assert key.name == "app"
 
 
+@pytest.mark.parametrize("name", ["RESTIMATOR_KEYS", "RESTIMATOR_SERVER__KEYS", "RESTIMATOR_SERVER__MODEL_SECRET"])
+@pytest.mark.parametrize("value", ["", " ", "null", "~"])
+def test_an_empty_variable_opens_nothing(keys_of, name, value):
+    with pytest.raises(ConfigError, match=f"{name} is empty"):
+        keys_of("keys.yaml", {name: value})
+
+
 @pytest.mark.parametrize(
     ("keys", "pointer", "words"),
     [
