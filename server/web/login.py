@@ -56,8 +56,11 @@ def login_page(status: int, following: str, problem: str = "") -> Response:
 
 def _own(address: str) -> str:
     """The address, if it is one of this server; else its first page."""
-    parts = urlsplit(address.replace("\\", "/"))
-    is_own = address.startswith("/") and not parts.scheme and not parts.netloc and address.isprintable()
+    plain = address.replace("\\", "/")
+    parts = urlsplit(plain)
+    # Slashes at the beginning are made fewer on the way, and two of them name a host.
+    is_path = address.startswith("/") and not plain.startswith("//")
+    is_own = is_path and not parts.scheme and not parts.netloc and address.isprintable()
     return address if is_own else f"{request.script_root}/"
 
 
