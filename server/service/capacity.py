@@ -16,6 +16,8 @@ from server.storage.active_runs import ActiveRuns
 from server.storage.files import Lock, room_on_disk
 from server.storage.training_slots import TrainingSlots
 
+# What a run's file tells once its training no longer waits for others.
+IS_RUNNING = "is_running"
 # Seconds after which it is worth while to ask again.
 RETRY_AFTER = 10
 
@@ -69,8 +71,9 @@ def running(config: Config, keys: Iterable[str]) -> Iterator[None]:
     folder: Path = own_folder(config) / "slots"
     with TrainingSlots(folder, most_trainings(config.server)).held():
         minutes = config.server.limits.training_minutes
+        told: dict[str, Any] = {IS_RUNNING: True}
         if minutes is not None:
-            deadline: dict[str, Any] = {DEADLINE: time.time() + 60 * minutes}
-            for key in keys:
-                active_runs(config).note(key, deadline)
+            told[DEADLINE] = time.time() + 60 * minutes
+        for key in keys:
+            active_runs(config).note(key, told)
         yield

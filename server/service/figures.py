@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from server.config import Config
+from server.service.capacity import IS_RUNNING
 from server.service.endpoint import Endpoint
 from server.service.run_folder import active_runs, run_counts
 from server.service.versions import versions
@@ -43,15 +44,10 @@ class Figures:
         return {name: _figures_of(endpoint) for name, endpoint in self._endpoints.items()}
 
     def runs_going_on(self) -> dict[tuple[str, str], int]:
-        """How many runs of each endpoint go on, and how many wait for another one of it."""
-        open_ = Counter(self._active.facts(task).get("endpoint") for task in self._held())
-        found: dict[tuple[str, str], int] = {}
-        for name in self._config.trained:
-            endpoint = self._endpoints.get(name)
-            # One training of an endpoint at a time; a classifier's do not wait for one another.
-            running = open_[name] if endpoint is None else min(open_[name], int(endpoint.trainings.is_running()))
-            found |= {(name, RUNNING): running, (name, WAITING): open_[name] - running}
-        return found
+        """How many runs of each endpoint go on, and how many wait for others."""
+        facts = [self._active.facts(task) for task in self._held()]
+        states = Counter((one.get("endpoint"), RUNNING if one.get(IS_RUNNING) else WAITING) for one in facts)
+        return {(name, state): states[name, state] for name in self._config.trained for state in (RUNNING, WAITING)}
 
     def _held(self) -> list[str]:
         return [task for task in self._active.tasks() if self._active.is_held(task)]

@@ -9,6 +9,7 @@ import pytest
 from server.errors import TooMany
 from server.service.capacity import admitted, most_trainings, running
 from server.service.experiment_book import CALL
+from server.service.figures import Figures
 from server.service.run_folder import active_runs
 from server.service.stopping import DEADLINE
 from tests.conftest import titanic_endpoint
@@ -93,3 +94,21 @@ def test_the_time_of_a_training_begins_when_it_runs(configured, minutes, noted):
         assert DEADLINE not in active.facts("key")
         with running(config, ["key"]):
             assert (DEADLINE in active.facts("key")) is noted
+
+
+def test_a_training_that_waits_for_others_is_told_as_waiting(configured):
+    config = configured(trainings=1)
+    active, figures = active_runs(config), Figures(config, {})
+
+    def counted():
+        told = figures.runs_going_on()
+        return told["titanic", "running"], told["titanic", "waiting"]
+
+    with admitted(config, "key"), running(config, []):
+        active.note("key", {"endpoint": "titanic"})
+        assert counted() == (0, 1)
+    with admitted(config, "key"):
+        active.note("key", {"endpoint": "titanic"})
+        with running(config, ["key"]):
+            assert counted() == (1, 0)
+    assert counted() == (0, 0)
