@@ -10,10 +10,11 @@ from flask_limiter import Limiter, RequestLimit
 from server.config import Key, Limits
 from server.service.keys import KeyRing
 from server.web.responses import problem
-from server.web.security import presented
+from server.web.security import OPEN, presented
 
-# What is asked often by those who watch the server, and what every page needs.
-UNCOUNTED = frozenset({"health", "ready", "static_file"})
+# What is asked often by those who watch the server, and what every page needs: not that others' requests, of the same
+# address behind a proxy, make the server look dead.
+UNCOUNTED = OPEN - {"login", "logout"}
 # Seconds that a Redis which does not answer may hold up a request.
 PATIENCE = 1
 
@@ -38,7 +39,7 @@ def limit_rates(app: Flask, limits: Limits, keys: KeyRing, storage: str) -> None
         storage_uri=storage,
         storage_options={"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE} if "redis" in storage else {},
         in_memory_fallback_enabled=True,
-        on_breach=_refusal,
+        on_breach=partial(_refusal, keys),
     )
     limiter.request_filter(lambda: request.endpoint in UNCOUNTED)
     app.after_request(partial(_told, limiter))
@@ -68,11 +69,10 @@ def _wait(limit: RequestLimit) -> int:
     return max(1, limit.reset_at - int(time.time()))
 
 
-def _refusal(limit: RequestLimit) -> Response:
-    detail = (
-        f"the {limit.request_args[0]} may send {limit.limit} requests (server.limits.rate, or the rate of the key); "
-        f"ask again in {_wait(limit)} s"
-    )
+def _refusal(keys: KeyRing, limit: RequestLimit) -> Response:
+    key = _key(keys)
+    setting = "server.limits.rate" if key is None or key.rate is None else "the rate of the key"
+    detail = f"the {limit.request_args[0]} may ask {limit.limit} ({setting}); ask again in {_wait(limit)} s"
     return problem(429, "Too many requests", detail, [], {"Retry-After": str(_wait(limit))})
 
 
