@@ -9,6 +9,8 @@ from server.errors import InvalidParameter
 from server.estimators.catalogue import find_class
 
 Caps = Mapping[str, float | None]
+# How many models are made of the one within.
+COPIES = "n_estimators"
 
 
 def check_caps(cls: type, params: Mapping[str, Any], caps: Caps) -> None:
@@ -17,40 +19,50 @@ def check_caps(cls: type, params: Mapping[str, Any], caps: Caps) -> None:
     Raises:
         InvalidParameter: one is larger than a request may set it.
     """
+    for owner, name, number, times in _given(cls, params, 1):
+        cap = caps.get(name)
+        if cap is not None:
+            _check(owner, name, number, cap, times if name == COPIES else 1)
+
+
+# The class that a parameter belongs to, if that is known; its name and value, and how many models are made with it.
+Given = tuple[type | None, str, Any, float]
+
+
+def _given(cls: type | None, params: Mapping[str, Any], times: float) -> Iterator[Given]:
+    """The parameters that are set, those of models within this one among them."""
+    copies = _total(COPIES, params.get(COPIES))
+    within = times * max(1, copies) if copies is not None else times
     for name, value in params.items():
-        for owner, inner, number in _numbers(cls, name, value):
-            cap = caps.get(inner)
-            if cap is not None:
-                _check(owner, inner, number, cap)
+        yield from _numbers(cls, name, value, times, within)
 
 
-def _numbers(cls: type | None, name: str, value: Any) -> Iterator[tuple[type | None, str, Any]]:
-    """The parameters of these names that stand in the value, each with its class, if that is known."""
+def _numbers(cls: type | None, name: str, value: Any, times: float, within: float) -> Iterator[Given]:
     if isinstance(value, Mapping):
-        yield from _within(value)
+        yield from _within(value, within)
     elif isinstance(value, Sequence) and any(isinstance(item, Mapping) for item in value):
         for item in value:
-            yield from _numbers(cls, name, item)
+            yield from _numbers(cls, name, item, times, within)
     else:
-        yield cls, name, value
+        yield cls, name, value, times
 
 
-def _within(value: Mapping[str, Any]) -> Iterator[tuple[type | None, str, Any]]:
+def _within(value: Mapping[str, Any], times: float) -> Iterator[Given]:
     """Those of a model within the model, or of a search, which lists candidates by their names."""
     if "class" in value and not set(value) - {"class", "params"}:
-        cls = find_class(str(value["class"]))
-        for name, item in (value.get("params") or {}).items():
-            yield from _numbers(cls, name, item)
+        yield from _given(find_class(str(value["class"])), value.get("params") or {}, times)
         return
     for path, candidates in value.items():
         for item in candidates if isinstance(candidates, list | tuple) else [candidates]:
-            yield from _numbers(None, str(path).rpartition("__")[2], item)
+            yield from _numbers(None, str(path).rpartition("__")[2], item, times, times)
 
 
-def _check(cls: type | None, name: str, value: Any, cap: float) -> None:
+def _check(cls: type | None, name: str, value: Any, cap: float, times: float) -> None:
     if isinstance(value, str | bool) or (value is None and name == "n_jobs"):
         return
     total = _total(name, value)
+    if total is not None:
+        total *= times
     if total is None and cls is not None and _default(cls, name) == value:
         return
     if total is None or not total <= cap:

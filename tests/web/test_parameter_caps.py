@@ -30,6 +30,7 @@ def client(tmp_path_factory):
 
 SEARCH = {"class": "GridSearchCV", "estimator": {"class": "SVC"}}
 FOREST = {"class": "RandomForestClassifier", "params": {"n_estimators": 9000}}
+FEW = {"class": "RandomForestClassifier", "params": {"n_estimators": 200}}
 PERCEPTRON = {"class": "Perceptron", "params": {"n_jobs": 8}}
 REFUSED = {
     "a number": ({"n_estimators": 5001}, "n_estimators", "5000"),
@@ -46,6 +47,10 @@ REFUSED = {
         {"class": "BaggingClassifier", "estimator": FOREST},
         "n_estimators", "9000",
     ),
+    "models of models": (
+        {"class": "BaggingClassifier", "n_estimators": 100, "estimator": FEW}, "n_estimators", "200 (20000 in all)"
+    ),
+    "bins": ({"class": "KBinsDiscretizer", "n_bins": 10**9}, "n_bins", "10000"),
     "two deep": (
         {
             "class": "BaggingClassifier",
@@ -78,6 +83,7 @@ TAKEN = {
     "what the owner lets go": {"class": "KMeans", "n_init": 100_000},
     "layers": {"class": "MLPClassifier", "hidden_layer_sizes": [4000, 1000]},
     "candidates that are many together": SEARCH | {"param_grid": {"max_iter": [9000, 10_000]}, "cv": 3},
+    "some models of some": {"class": "BaggingClassifier", "n_estimators": 25, "estimator": FEW},
     "what has no bound": {"class": "SVC", "C": 1e9},
 }
 
