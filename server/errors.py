@@ -13,7 +13,7 @@ ServerError
 ├── KeyMissing              401   no key that this server knows
 ├── Forbidden               403   a key that does not open this, or another site's page
 ├── ModelMissing            404   no trained model
-├── NoSuchEntry             404   nothing of this number or name in the registry
+├── NoSuchEntry             404   nothing of this number or name
 ├── EntryConflict           409   a change that the registry's entries do not allow
 ├── SchemaConflict          409   rows that do not fit what is stored
 ├── TooLarge                413   a limit of server.limits
@@ -143,10 +143,10 @@ class NoSuchRun(ServerError):
 
 
 class NoSuchEntry(ServerError):
-    """The registry has no entry of this number or name."""
+    """There is nothing of this number or name."""
 
     status = 404
-    title = "Not in the registry"
+    title = "Nothing of this name"
 
 
 class EntryConflict(ServerError):

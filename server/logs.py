@@ -17,6 +17,8 @@ import orjson
 FORMATS = ("text", "json")
 REQUESTS = "server.requests"
 REDACTED = "[redacted]"
+# As `keys create` makes them; somebody may write one where it does not belong.
+KEYS = re.compile(r"restimator_[\w-]{20,}", re.ASCII)
 QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 SysExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -115,7 +117,8 @@ def _fields(facts: Facts) -> dict[str, Any]:
     """What is known of a request, as a JSON line tells it."""
     method, path, status, *others = facts
     # As it was sent: a line break in a path must not begin another line.
-    found = {"method": method, "path": quote(path.encode("latin-1", "replace")), "status": int(status)}
+    sent = KEYS.sub(REDACTED, quote(path.encode("latin-1", "replace")))
+    found = {"method": method, "path": sent, "status": int(status)}
     known = zip(("route", "endpoint", "key", "remote", "rows"), others, strict=True)
     return found | {name: value for name, value in known if value is not None}
 

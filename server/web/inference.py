@@ -15,7 +15,7 @@ from server.tables.writing import to_json
 from server.web.observation import tell_rows
 from server.web.request_data import whole_body
 from server.web.responses import PROBLEM, json_response
-from server.web.security import GuardedResource
+from server.web.security import GuardedResource, opens
 
 V2 = "/v2"
 # What the names of these resources begin with.
@@ -60,7 +60,9 @@ class ModelResource(GuardedResource):
     def __init__(self, models: Mapping[str, Endpoint]) -> None:
         name = (request.view_args or {})["name"]
         if name not in models:
-            hint = did_you_mean(name, models) or f"; there are {', '.join(models)}"
+            # A key for some endpoints does not learn of others.
+            known = [model for model, endpoint in models.items() if opens(endpoint.name)]
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
             raise NoSuchEntry(f"there is no model {name!r}{hint}")
         self._endpoint = models[name]
         self.takes_other_sites = not self._endpoint.entry.kwargs.xsrf_cookies

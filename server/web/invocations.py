@@ -18,7 +18,7 @@ from server.tables.writing import records
 from server.web.observation import tell_rows
 from server.web.request_data import RequestData, read_request
 from server.web.responses import json_response
-from server.web.security import GuardedResource
+from server.web.security import GuardedResource, opens
 
 INVOCATIONS = "/invocations"
 TABLES = ("csv", "parquet")
@@ -87,7 +87,8 @@ class Invocations(GuardedResource):
 
     def _endpoint(self) -> Endpoint:
         if self._chosen is None:
-            listed = f"one of {', '.join(self._names)}" if self._names else "an MLHandler endpoint"
+            known = [name for name in self._names if opens(name)]
+            listed = f"one of {', '.join(known)}" if known else "an MLHandler endpoint"
             raise NoSuchEntry(f"no endpoint answers at {INVOCATIONS}; set server.invocations to {listed}")
         return self._chosen
 

@@ -108,7 +108,7 @@ def register_routes(
     api = ProblemApi(app, server.limits, [classifier.entry.pattern for classifier in classifiers.values()], base)
     _add_endpoints(api, endpoints, runs)
     _add_classifiers(api, classifiers, server.limits)
-    _add_probes(api, {"endpoints": endpoints, "registry": registry, "draining": draining}, metrics)
+    _add_probes(api, {"endpoints": endpoints, "registry": registry, "draining": draining, "keys": keys}, metrics)
     _add_registry(api, registry)
     tell_route(app)
     guard(app, keys)
@@ -126,7 +126,7 @@ def register_routes(
     ]
     claimed = {one.entry.pattern for one in served}
     _add_index(api, base, claimed, listed)
-    ready = Ready(endpoints, registry, draining)
+    ready = Ready(endpoints, registry, draining, keys)
     _add_other_doors(api, endpoints, server, base, claimed, lambda: ready.get().status_code == 200)
 
 

@@ -128,6 +128,28 @@ def test_whether_the_server_lives_is_told_to_anybody(guarded, path):
     assert ask(guarded, "GET", path).status_code in (200, 503)
 
 
+def test_why_an_endpoint_is_not_ready_is_told_to_who_may_read(make_client, tmp_path):
+    lost = {"pattern": "/lost", "handler": "MLHandler", "kwargs": {"model": {"path": "lost.pkl"}}}
+    client = make_client({"lost": lost}, wait=False, keys=KEYS)
+    reasons = {
+        name: ask(client, "GET", "/readyz", name).json["endpoints"]["lost"] for name in (None, "predict", "read")
+    }
+    assert reasons[None] == reasons["predict"] == "not ready; a key with the scope read is told why"
+    assert str(tmp_path / "lost.pkl") in reasons["read"]
+    assert ask(client, "GET", "/readyz", "at titanic").json["endpoints"]["lost"] == reasons[None]
+
+
+def test_a_key_for_some_endpoints_hears_of_no_other(make_client):
+    url = {name: titanic_endpoint() | {"pattern": f"/{name}"} for name in ("titanic", "titan")}
+    client = make_client(url, keys=KEYS)
+    for path in ("/v2/models/tita", "/v2/models/tita/ready"):
+        assert "titan'" not in ask(client, "GET", path, "at titanic").text
+        assert "titan" in ask(client, "GET", path, "all").text
+    sent = {"json": {"instances": []}}
+    assert "titanic, titan" in ask(client, "POST", "/invocations", "all", **sent).json["detail"]
+    assert ask(client, "POST", "/invocations", "at titanic", **sent).json["detail"].endswith("one of titanic")
+
+
 def test_a_path_that_is_not_there_is_not_told_without_a_key(guarded):
     assert ask(guarded, "GET", "/nothing").status_code == 401
     assert ask(guarded, "GET", "/nothing", "read").status_code == 404
@@ -169,7 +191,20 @@ def test_a_page_asks_for_a_key_and_leads_on(guarded):
     assert guarded.get("/titanic?_params").status_code == 401
 
 
-@pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example", "/\\evil.example", "x", "/a\nb", ""])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "///evil.example",
+        "////evil.example",
+        "/\\\\\\evil.example",
+        "/\\evil.example",
+        "x",
+        "/a\nb",
+        "",
+    ],
+)
 def test_a_login_leads_nowhere_else(guarded, address):
     answer = guarded.post("/_login", data={"key": "read's", "next": address})
     assert answer.headers["Location"] == "/"

@@ -129,6 +129,12 @@ def test_a_line_break_in_a_path_begins_no_line(logged):
     assert "GET /a%0Ab%1B%5B31m 200" in line
 
 
+def test_a_key_in_a_path_is_not_logged(logged):
+    lines = logged(LineFormatter())
+    asked(Observation(answers, None, True), PATH_INFO="/titanic/restimator_" + "aB-_9" * 8)
+    assert "GET /titanic/[redacted] 200" in lines()[0]
+
+
 def test_a_request_is_logged_with_what_is_known_of_it(make_client, logged):
     keys = [{"name": "app", "hash": hash_of("secret"), "scopes": ["read", "predict"]}]
     client = make_client({"titanic": titanic_endpoint()}, keys=keys, log={"requests": True})
