@@ -29,7 +29,7 @@ CAPS: Mapping[str, float] = {
     "order": 30,
     "seasonal_order": 200,
     "num_train_epochs": 100,
-    "per_device_train_batch_size": 256,
+    "per_device_train_batch_size": 1024,
 }
 
 

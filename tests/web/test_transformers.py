@@ -82,7 +82,8 @@ def test_outputs_of_transformed_rows(make, iris):
     csv = pd.read_csv(io.StringIO(client.post(f"{URL}?_format=csv", json=rows).get_data(as_text=True)))
     assert csv.columns.tolist() == ["pca0", "pca1"]
     np.testing.assert_allclose(csv, values)
-    assert client.get(URL, query_string=rows[0]).json == [values[0]]
+    # A processor may multiply one row in another order than two.
+    np.testing.assert_allclose(client.get(URL, query_string=rows[0]).json, values[:1], rtol=1e-12)
     assert client.post(URL, json=[]).json == []
     assert_problem(client.post(f"{URL}?_output=proba", json=rows), 400, "PCA has no probabilities")
 
