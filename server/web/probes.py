@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from flask import Response, request
+from flask import Response
 from flask_restful import Resource
 
 from server.service.draining import Draining
@@ -11,7 +11,7 @@ from server.service.endpoint import Endpoint
 from server.service.keys import KeyRing
 from server.web.metrics import CONTENT_TYPE, Metrics
 from server.web.responses import json_response
-from server.web.security import GuardedResource, opens, opens_some, presented
+from server.web.security import GuardedResource, key_of, opens, opens_some
 
 if TYPE_CHECKING:
     from server.service.registry import Registry
@@ -55,8 +55,7 @@ class Ready(Resource):
     def _told(self, endpoint: str, reason: str) -> str:
         if self._keys.is_open:
             return reason
-        sent = presented(request)
-        key = self._keys.of(sent) if sent else None
+        key = key_of(self._keys)
         may_know = key is not None and "read" in key.scopes and key.opens(endpoint)
         return reason if may_know else "not ready; a key with the scope read is told why"
 

@@ -10,7 +10,7 @@ from flask_limiter import Limiter, RequestLimit
 from server.config import Key, Limits
 from server.service.keys import KeyRing
 from server.web.responses import problem
-from server.web.security import OPEN, presented
+from server.web.security import OPEN, key_of
 
 # What is asked often by those who watch the server, and what every page needs: not that others' requests, of the same
 # address behind a proxy, make the server look dead.
@@ -60,8 +60,7 @@ def _rate(keys: KeyRing, usual: str) -> str:
 
 
 def _key(keys: KeyRing) -> Key | None:
-    sent = None if keys.is_open else presented(request)
-    return keys.of(sent) if sent else None
+    return None if keys.is_open else key_of(keys)
 
 
 def _wait(limit: RequestLimit) -> int:

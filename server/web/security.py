@@ -123,6 +123,12 @@ def presented(sent: Request) -> str | None:
     return sent.headers.get("X-API-Key") or sent.cookies.get(COOKIE)
 
 
+def key_of(ring: KeyRing) -> Key | None:
+    """The key that the request brings, if the server knows it."""
+    sent = presented(request)
+    return ring.of(sent) if sent else None
+
+
 def guard(app: Flask, keys: KeyRing) -> None:
     """Let in who has a key, where keys are asked for, and tell browsers what not to do with answers."""
     app.after_request(protected)
@@ -154,8 +160,7 @@ def admit(ring: KeyRing) -> None:
     """
     if request.endpoint in OPEN:
         return
-    sent = presented(request)
-    key = ring.of(sent) if sent else None
+    key = key_of(ring)
     if key is None:
         # Alike for all who are not let in: nobody learns whether a key was almost right.
         raise KeyMissing("this server asks for a key; send it as Authorization: Bearer … or as X-API-Key")
