@@ -70,12 +70,15 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     """A DataFrame in which integers stay integers: Int64 and boolean where cells are missing.
 
     Raises:
-        pyarrow.ArrowInvalid: a value that does not fit, or lists within lists that nobody could write down again.
+        pyarrow.ArrowInvalid: a value that does not fit, lists within lists that nobody could write down again, or
+            objects that are all empty, which Parquet cannot keep.
     """
     table = normalise(table)
     for field in table.schema:
-        if pat.is_nested(field.type) and not _is_shallow(field.type, DEEPEST):
+        if not _is_shallow(field.type, DEEPEST):
             raise pa.ArrowInvalid(f"{field.name!r} has lists or objects within one another, {DEEPEST} deep and more")
+        if not has_fields(field.type):
+            raise pa.ArrowInvalid(f"{field.name!r} has objects, all of which are empty")
     gaps = {name for name in table.column_names if table.column(name).null_count}
     columns = {}
     for name in table.column_names:
@@ -95,6 +98,13 @@ def _is_shallow(kind: pa.DataType, levels: int) -> bool:
 def to_table(frame: pd.DataFrame) -> pa.Table:
     """The DataFrame as an Arrow table in plain types."""
     return normalise(pa.Table.from_pandas(frame, preserve_index=False))
+
+
+def has_fields(kind: pa.DataType) -> bool:
+    """Whether every object within the type, at whatever depth, has a field: Parquet keeps no others."""
+    if not pat.is_nested(kind):
+        return True
+    return kind.num_fields > 0 and all(has_fields(kind.field(index).type) for index in range(kind.num_fields))
 
 
 def columns_of(schema: pa.Schema) -> list[Column]:

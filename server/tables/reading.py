@@ -102,8 +102,8 @@ def parted(
 def _source(upload: Upload, name: str, limits: Limits, text_columns: Collection[str], sizes: PartSizes) -> Source:
     file, what = upload.opened(), upload.label
     sources: dict[str, Callable[[], Source]] = {
-        "csv": lambda: CsvSource(file, what, text_columns, None, sizes.piece),
-        "tsv": lambda: CsvSource(file, what, text_columns, "\t", sizes.piece),
+        "csv": lambda: CsvSource(file, what, text_columns, None, limits, sizes.piece),
+        "tsv": lambda: CsvSource(file, what, text_columns, "\t", limits, sizes.piece),
         "jsonl": lambda: JsonLinesSource(file, what, limits, sizes.piece),
         "parquet": lambda: ParquetSource(file, limits, what, sizes.most_rows),
     }
@@ -115,8 +115,8 @@ def _source(upload: Upload, name: str, limits: Limits, text_columns: Collection[
 def _read(upload: Upload, name: str, limits: Limits, text_columns: Collection[str]) -> pa.Table:
     content, what = upload.content, upload.label
     readers = {
-        "csv": lambda: read_csv(content, what, text_columns, None),
-        "tsv": lambda: read_csv(content, what, text_columns, "\t"),
+        "csv": lambda: read_csv(content, what, text_columns, None, limits),
+        "tsv": lambda: read_csv(content, what, text_columns, "\t", limits),
         "json": lambda: read_json(content, what, limits),
         "jsonl": lambda: read_json_lines(content, what, limits),
         "xlsx": lambda: read_confined(content, "workbook", limits, what),

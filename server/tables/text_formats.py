@@ -1,7 +1,6 @@
 """CSV, TSV, JSON and JSON lines."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,21 +14,22 @@ import pyarrow.types as pat
 from server.config import Limits
 from server.errors import BadRequest, Problem, TooLarge, and_more
 from server.schema import pointer
-from server.schema.arrow import DEEPEST
+from server.schema.arrow import DEEPEST, has_fields
+from server.tables.header import check_header, find_delimiter
 from server.tables.nested import cell_text, is_shallow
 from server.tables.utf8 import decode_text
 
-QUOTED = re.compile(r'"[^"]*"')
-MOST_HEADER = 1 << 20
-DELIMITERS = (",", ";", "\t", "|")
 MISSING = ["", "#N/A", "#NA", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "<NA>", "-nan", "-NaN"]
 
 
-def read_csv(content: bytes, what: str, text_columns: Collection[str], delimiter: str | None) -> pa.Table:
+def read_csv(
+    content: bytes, what: str, text_columns: Collection[str], delimiter: str | None, limits: Limits | None = None
+) -> pa.Table:
     """A table from delimited text; without a delimiter given, the one of the header line.
 
     Raises:
         BadRequest: rows of unequal length, or no header.
+        TooLarge: its header names more columns than the limits allow, if any are given.
     """
     content = decode_text(content, what)
     if not content.strip():
@@ -37,7 +37,10 @@ def read_csv(content: bytes, what: str, text_columns: Collection[str], delimiter
     if not content.endswith((b"\n", b"\r")):
         # Arrow takes a lone header without a line's end for an empty file.
         content += b"\n"
-    layout = Layout(delimiter or find_delimiter(content), longest_record(len(content)))
+    delimiter = delimiter or find_delimiter(content)
+    if limits:
+        check_header(content, delimiter, what, limits)
+    layout = Layout(delimiter, longest_record(len(content)))
     types = dict.fromkeys(text_columns, pa.string())
     try:
         table = parse_csv(content, layout, types)
@@ -96,23 +99,6 @@ def moments_of(table: pa.Table) -> list[str]:
 def irregular_csv(what: str, reason: object) -> BadRequest:
     """The error for text that the parser refuses."""
     return BadRequest(f"{what} is not a regular CSV table: {reason}")
-
-
-def _header(content: bytes) -> str:
-    """The first record, which may span lines when quoted, with quoted names taken out."""
-    begin = len(content) - len(content.lstrip(b"\r\n"))
-    text = content[begin : begin + MOST_HEADER]
-    end = 0
-    for line in text.splitlines(keepends=True):
-        end += len(line)
-        if text[:end].count(b'"') % 2 == 0:
-            break
-    return QUOTED.sub("", text[:end].decode("utf-8", errors="replace"))
-
-
-def find_delimiter(content: bytes) -> str:
-    """The delimiter that stands most often in the header."""
-    return max(DELIMITERS, key=_header(content).count)
 
 
 def read_json(content: bytes, what: str, limits: Limits) -> pa.Table:
@@ -287,7 +273,7 @@ def _array(cells: Iterable[Any]) -> pa.Array:
         if kinds <= {int, float}:
             return pa.array([None if cell is None else float(cell) for cell in cells])
         return pa.array([None if cell is None else cell_text(cell) for cell in cells])
-    # An empty object has no fields to store; its text is kept instead.
-    if pat.is_struct(array.type) and array.type.num_fields == 0:
+    # Objects that are all empty have no fields to store; their text is kept instead.
+    if not has_fields(array.type):
         return pa.array([None if cell is None else cell_text(cell) for cell in cells])
     return array

@@ -9,14 +9,13 @@ import pyarrow as pa
 import pyarrow.types as pat
 
 from server.config import Limits
+from server.tables.header import MOST_HEADER, check_header, find_delimiter
 from server.tables.parts import NotParted, Types, TypesChanged
 from server.tables.records import csv_record_end, line_end, pieces
 from server.tables.spooling import chunks_of, is_blank, size_of
 from server.tables.text_formats import (
-    MOST_HEADER,
     Layout,
     cell_text,
-    find_delimiter,
     irregular_csv,
     longest_record,
     moments_of,
@@ -37,11 +36,18 @@ class CsvSource:
 
     Raises:
         BadRequest: it is no UTF-8, or holds a NUL.
+        TooLarge: its header names more columns than allowed.
         NotParted: there is nothing in it.
     """
 
     def __init__(
-        self, file: IO[bytes], what: str, text_columns: Collection[str], delimiter: str | None, piece: int
+        self,
+        file: IO[bytes],
+        what: str,
+        text_columns: Collection[str],
+        delimiter: str | None,
+        limits: Limits,
+        piece: int,
     ) -> None:
         self._file = file
         self._what = what
@@ -51,7 +57,10 @@ class CsvSource:
         if is_blank(file, begin):
             raise NotParted
         self._begin = _behind_empty_lines(file, begin)
-        self._layout = Layout(delimiter or find_delimiter(file.read(MOST_HEADER)), longest_record(size_of(file)))
+        head = file.read(MOST_HEADER)
+        delimiter = delimiter or find_delimiter(head)
+        check_header(head, delimiter, what, limits)
+        self._layout = Layout(delimiter, longest_record(size_of(file)))
 
     def tables(self, types: Types | None) -> Iterator[pa.Table]:
         """See `parts.Source`. A single column is for the whole: an empty line is a row in it."""

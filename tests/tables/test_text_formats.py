@@ -3,7 +3,9 @@
 import contextlib
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import feather
 
 from server.config import Limits
 from server.errors import BadRequest, ServerError
@@ -254,3 +256,21 @@ def test_lists_without_end_in_a_cell_are_refused(opened, depth):
     cell = opened * depth + "1" + {"[": "]", "{": "}"}[opened[0]] * depth
     with pytest.raises(BadRequest, match="32 deep"):
         read_upload(Upload(f'[{{"a": {cell}}}]'.encode(), "x.json"), Limits())
+
+
+@pytest.mark.parametrize("cell", ["{}", "[{}]", '{"b":{}}', '{"b":[{}],"c":1}'])
+def test_objects_that_are_all_empty_are_kept_as_text_because_no_file_keeps_them(cell, tmp_path):
+    found = read(f'[{{"a":{cell}}}, {{"a":null}}]', "x.json")
+    assert rows(found) == [[cell], [None]]
+    found.to_parquet(tmp_path / "rows.parquet")
+
+
+def test_an_empty_object_beside_others_stays():
+    assert read('[{"a": {}}, {"a": {"b": 1}}]', "x.json")["a"][1] == {"b": 1}
+
+
+def test_a_binary_table_of_empty_objects_is_refused():
+    sink = pa.BufferOutputStream()
+    feather.write_feather(pa.table({"a": pa.array([{}])}), sink)
+    with pytest.raises(BadRequest, match="'a' has objects, all of which are empty"):
+        read_upload(Upload(sink.getvalue().to_pybytes(), "x.feather"), Limits())
