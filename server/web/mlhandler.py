@@ -145,7 +145,9 @@ class MLHandlerResource(GuardedResource):
         what = [name for name in ("model", "cache") if f"_{name}" in data.options] + data.options.get("delete", [])
         if not what:
             raise BadRequest("nothing to delete; use ?_model, ?_cache, ?delete=model, ?delete=cache or ?delete=opts")
-        options = [name for name in data.options.get("_opts", []) if name]
+        options = data.options.get("_opts", [])
+        if options and "opts" not in what:
+            raise BadRequest("_opts names what delete=opts forgets; send both, as in ?delete=opts&_opts=include")
         return json_response(self.endpoint_.forget(list(dict.fromkeys(what)), options))
 
     def few(self, rows: Sequence[Mapping[str, Any]], options: Mapping[str, str]) -> Any | None:

@@ -155,7 +155,15 @@ def test_deleted_options_fall_back_to_the_configuration(client):
 
 @pytest.mark.parametrize(
     ("query", "word"),
-    [("", "_model"), ("delete=modle", "'model'"), ("_cahce", "'_cache'"), ("delete=opts&_opts=inclde", "'include'")],
+    [
+        ("", "_model"),
+        ("delete=modle", "'model'"),
+        ("_cahce", "'_cache'"),
+        ("delete=opts&_opts=inclde", "'include'"),
+        ("delete=opts&_opts=", "known: "),
+        ("_model&_opts=include", "delete=opts"),
+        ("_cache&_opts=", "delete=opts"),
+    ],
 )
 def test_what_cannot_be_deleted_is_refused_and_nothing_is(client, unchanged, query, word):
     with unchanged(client):
