@@ -7,7 +7,6 @@ import time
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from functools import lru_cache
 from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -19,6 +18,7 @@ REQUESTS = "server.requests"
 REDACTED = "[redacted]"
 # As `keys create` makes them; somebody may write one where it does not belong.
 KEYS = re.compile(r"restimator_[\w-]{20,}", re.ASCII)
+THOUSANDTHS = tuple(f"{number:03d}" for number in range(1000))
 QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 SysExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -30,9 +30,28 @@ class Ids(NamedTuple):
     trace: str | None
 
 
-# What a line tells of a request beside the time it took: method, path as WSGI has it, status, route, endpoint, key,
-# remote address, rows; None is not known, or not there.
-Facts = tuple[str, str, str, str, str | None, str | None, str | None, int | None]
+class RequestLine:
+    """What a line tells of requests alike, whatever time they took; made once for all of them.
+
+    Args:
+        method, status: of the request, and of its answer.
+        path: as WSGI has it.
+        others: route, endpoint, key, remote address and rows, in this order; None is not known, or not there.
+    """
+
+    def __init__(self, method: str, path: str, status: str, *others: str | int | None) -> None:
+        # As it was sent: a line break in a path must not begin another line.
+        sent = KEYS.sub(REDACTED, quote(path.encode("latin-1", "replace")))
+        known = zip(("route", "endpoint", "key", "remote", "rows"), others, strict=True)
+        self.fields = {"method": method, "path": sent, "status": int(status)}
+        self.fields |= {name: value for name, value in known if value is not None}
+        rest = "".join(f" {name}={self.fields[name]}" for name in ("key", "remote", "rows") if name in self.fields)
+        self.sentence = f"{method} {sent} {status}{rest}"
+        self.json_sentence, self.json_fields = _json(self.sentence)[1:-1], _json(self.fields)[1:]
+
+
+def _json(told: object) -> str:
+    return orjson.dumps(told, default=str).decode()
 
 
 current_ids: ContextVar[Ids | None] = ContextVar("current_ids", default=None)
@@ -50,6 +69,8 @@ class LineFormatter(logging.Formatter):
     def __init__(self, as_json: bool = False, redacts: bool = False) -> None:
         super().__init__("[%(asctime)s] [%(process)d] [%(levelname)s]%(request_id)s %(message)s")
         self._as_json, self._redacts = as_json, redacts
+        # A second, and how the lines of requests answered in it begin.
+        self._began = (-1, "")
 
     def format(self, record: logging.LogRecord) -> str:
         ids = current_ids.get()
@@ -89,54 +110,32 @@ class LineFormatter(logging.Formatter):
         places = "".join(traceback.format_tb(ei[2]))
         return f"Traceback (most recent call last):\n{places}{ei[0].__name__}: {REDACTED}"
 
-    def request_line(self, seconds: float, facts: Facts) -> str:
+    def request_text(self, seconds: float, line: RequestLine, ids: Ids | None) -> str:
         """What `format` makes of a record of a request, without the record."""
-        ids = current_ids.get()
-        second, rest = divmod(time.time_ns(), 10**9)
-        thousandths, spent = "%03d" % (rest // 10**6), "%d.%03d" % divmod(int(seconds * 10**6), 1000)  # noqa: UP031 - fast
+        now = time.time()
+        second, micros = int(now), int(seconds * 10**6)
+        # A format costs more than all else here.
+        thousandths, spent = THOUSANDTHS[int(now * 1000) % 1000], f"{micros // 1000}.{THOUSANDTHS[micros % 1000]}"
+        began = self._began
+        if began[0] != second:
+            began = self._began = (second, self._beginning(second))
         if not self._as_json:
             identity = f" [{ids.request}]" if ids else ""
-            return f"[{_local(second)},{thousandths}] [{os.getpid()}] [INFO]{identity} {_sentence(facts)} {spent} ms"
-        told = _ids_text(ids) if ids else ""
-        before, after = _ends(facts)
-        return "".join((_utc(second), thousandths, before, spent, ' ms"', told, ',"duration_ms":', spent, after))
+            return f"{began[1]}{thousandths}] [{os.getpid()}] [INFO]{identity} {line.sentence} {spent} ms"
+        # Ids hold nothing that JSON would have to escape.
+        told = f'"request_id":"{ids.request}",' if ids else ""
+        if ids and ids.trace:
+            told += f'"trace_id":"{ids.trace}",'
+        return (
+            f'{began[1]}{thousandths}+00:00","level":"info","logger":"{REQUESTS}","process":{os.getpid()},"message":"'
+            f'{line.json_sentence} {spent} ms",{told}"duration_ms":{spent},{line.json_fields}'
+        )
 
-
-def _json(told: dict[str, Any]) -> str:
-    return orjson.dumps(told, default=str).decode()
-
-
-@lru_cache(maxsize=1024)
-def _sentence(facts: Facts) -> str:
-    fields = _fields(facts)
-    others = "".join(f" {name}={fields[name]}" for name in ("key", "remote", "rows") if name in fields)
-    return f"{fields['method']} {fields['path']} {fields['status']}{others}"
-
-
-def _fields(facts: Facts) -> dict[str, Any]:
-    """What is known of a request, as a JSON line tells it."""
-    method, path, status, *others = facts
-    # As it was sent: a line break in a path must not begin another line.
-    sent = KEYS.sub(REDACTED, quote(path.encode("latin-1", "replace")))
-    found = {"method": method, "path": sent, "status": int(status)}
-    known = zip(("route", "endpoint", "key", "remote", "rows"), others, strict=True)
-    return found | {name: value for name, value in known if value is not None}
-
-
-@lru_cache(maxsize=1024)
-def _ends(facts: Facts) -> tuple[str, str]:
-    """What stands before and after the duration in a request's JSON line; most requests are like some before them."""
-    head = {"level": "info", "logger": REQUESTS, "process": os.getpid(), "message": f"{_sentence(facts)} "}
-    return f'+00:00",{_json(head)[1:-2]}', f",{_json(_fields(facts))[1:]}"
-
-
-os.register_at_fork(after_in_child=_ends.cache_clear)
-
-
-def _ids_text(ids: Ids) -> str:
-    # Neither holds what JSON would have to escape.
-    trace = f',"trace_id":"{ids.trace}"' if ids.trace else ""
-    return f',"request_id":"{ids.request}"{trace}'
+    def _beginning(self, second: int) -> str:
+        """A request's line up to the fraction of the second."""
+        if self._as_json:
+            return time.strftime('{"time":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second))
+        return time.strftime("[%Y-%m-%d %H:%M:%S,", time.localtime(second))
 
 
 def _told_of(ids: Ids | None) -> dict[str, Any]:
@@ -145,26 +144,22 @@ def _told_of(ids: Ids | None) -> dict[str, Any]:
     return {"request_id": ids.request, "trace_id": ids.trace} if ids.trace else {"request_id": ids.request}
 
 
-@lru_cache(maxsize=2)
-def _local(second: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-
-
-@lru_cache(maxsize=2)
-def _utc(second: int) -> str:
-    return time.strftime('{"time":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second))
-
-
 class _Stderr(logging.StreamHandler):
     """The server's own handler, told from those of others."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: LineFormatter) -> None:
         super().__init__()
+        self.shape(lines)
         try:
             self._descriptor: int | None = self.stream.fileno()
         except OSError:
             # No file of the system, but somebody's object.
             self._descriptor = None
+
+    def shape(self, lines: LineFormatter) -> None:
+        """Write lines of this form from now on."""
+        self.setFormatter(lines)
+        self.lines = lines
 
     def put(self, line: str) -> None:
         """Write a line that needs no formatting; past the stream, which keeps nothing back."""
@@ -179,8 +174,8 @@ class _Stderr(logging.StreamHandler):
 _root, _own, _requests = logging.getLogger(), logging.getLogger("server"), logging.getLogger(REQUESTS)
 
 
-def log_request(seconds: float, facts: Facts) -> None:
-    """Log a request as a line of REQUESTS, with the facts as fields of a JSON line.
+def log_request(seconds: float, line: RequestLine, ids: Ids | None) -> None:
+    """Log a request that took so long as a line of REQUESTS, with what is known of it as fields of a JSON line.
 
     A record of logging's costs more than a prediction: where nobody else wants one, none is made.
     """
@@ -190,12 +185,10 @@ def log_request(seconds: float, facts: Facts) -> None:
     if len(handlers) == 1 and isinstance(handlers[0], _Stderr) and not (
         _root.handlers or _requests.handlers or _requests.filters or handlers[0].filters
     ):  # fmt: skip
-        formatter = handlers[0].formatter
-        assert isinstance(formatter, LineFormatter)
-        handlers[0].put(formatter.request_line(seconds, facts))
+        handlers[0].put(handlers[0].lines.request_text(seconds, line, ids))
         return
     spent = round(seconds * 1000, 3)
-    _requests.info("%s %s ms", _sentence(facts), spent, extra={"fields": {"duration_ms": spent} | _fields(facts)})
+    _requests.info("%s %s ms", line.sentence, spent, extra={"fields": {"duration_ms": spent} | line.fields})
 
 
 def log_to_stderr(as_json: bool, level: str, redacts: bool) -> None:
@@ -206,10 +199,10 @@ def log_to_stderr(as_json: bool, level: str, redacts: bool) -> None:
         level: the least that is logged.
         redacts: see LineFormatter.
     """
-    own = logging.getLogger("server")
-    if not own.handlers and not logging.getLogger().handlers:
-        own.addHandler(_Stderr())
-    for handler in own.handlers:
+    lines = LineFormatter(as_json, redacts)
+    if not _own.handlers and not _root.handlers:
+        _own.addHandler(_Stderr(lines))
+    for handler in _own.handlers:
         if isinstance(handler, _Stderr):
-            handler.setFormatter(LineFormatter(as_json, redacts))
-            own.setLevel(level.upper())
+            handler.shape(lines)
+            _own.setLevel(level.upper())

@@ -7,15 +7,14 @@ than a linear model's prediction takes. Here a request's values are written at o
 import logging
 import os
 import shutil
-import struct
 import tempfile
 import weakref
 from bisect import bisect_left
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from math import inf
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
@@ -40,8 +39,6 @@ HELP = {
 }
 
 
-# As the library writes a value; behind it stands a gauge's time, which nothing here has.
-NUMBER = struct.Struct("d")
 # Bytes for some hundred routes.
 SIZE = 2**18
 
@@ -63,7 +60,7 @@ def clear_place(folder: str, name: str) -> None:
 
 
 class _File(MmapedDict):
-    """A file of numbers by keys, with its memory at hand.
+    """A file of numbers by keys, which lie in memory as the library keeps them: `numbers[place]` is one of them.
 
     Its room on the disk is taken before it is written through memory, where a full disk would kill the process.
 
@@ -75,7 +72,7 @@ class _File(MmapedDict):
         with open(path, "ab") as file:
             os.posix_fallocate(file.fileno(), 0, max(SIZE, file.tell()))
         super().__init__(path)
-        self.memory = self._m
+        self.numbers = memoryview(self._m).cast("d")
 
     def _init_value(self, key: str) -> None:
         # An entry is its key, two numbers, its length and up to eight bytes between them.
@@ -83,36 +80,27 @@ class _File(MmapedDict):
             os.posix_fallocate(self._f.fileno(), 0, 2 * self._capacity)
         super()._init_value(key)
         # A file that grew is mapped anew.
-        self.memory = self._m
+        self.numbers = memoryview(self._m).cast("d")
 
-    def place_of(self, key: str) -> tuple[float, slice]:
-        """The number of a key, 0 for a new one, and where its bytes are."""
-        number = self.read_value(key)[0]
-        begin = self._positions[key]
-        return number, slice(begin, begin + NUMBER.size)
+    def place(self, metric: str, name: str, **labels: str) -> int:
+        """Where the number of these labels is; a new one is 0."""
+        key = mmap_key(metric, name, list(labels), list(labels.values()), HELP[metric])
+        self.read_value(key)
+        return int(self._positions[key]) // self.numbers.itemsize
 
-
-class _Value:
-    """A number in a file; not safe to use from several threads."""
-
-    __slots__ = ("_file", "_number", "_place")
-
-    def __init__(self, file: _File, key: str) -> None:
-        self._file = file
-        self._number, self._place = file.place_of(key)
-
-    def add(self, amount: float) -> None:
-        self._number += amount
-        self._file.memory[self._place] = NUMBER.pack(self._number)
+    def close(self) -> None:
+        """Give the memory back."""
+        self.numbers.release()
+        super().close()
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """What is counted of the answers to one method of a route that have one status; durations are the route's."""
+class Places(NamedTuple):
+    """Where that is counted which requests alike change: their number, their durations, and the rows they answered."""
 
-    number: _Value
-    seconds: _Value
-    buckets: tuple[_Value, ...]
+    number: int
+    seconds: int
+    buckets: tuple[int, ...]
+    rows: int
 
 
 class Counters:
@@ -128,75 +116,73 @@ class Counters:
         # Systems tidy their temporary folders, and workers begin at any time.
         os.makedirs(self.folder, exist_ok=True)
         self._lock = Lock()
-        self._files: dict[str, _File] = {}
-        weakref.finalize(self, _close, self._files, self.folder if given is None else None, os.getpid())
-        self._in_progress = self._value("gauge_livesum", IN_PROGRESS, IN_PROGRESS, {})
-        self._answers: dict[tuple[str, str, str], _Answers] = {}
-        self._durations: dict[str, tuple[_Value, tuple[_Value, ...]]] = {}
-        self._rows: dict[tuple[str, str], _Value] = {}
+        files: list[_File] = []
+        weakref.finalize(self, _close, files, self.folder if given is None else None, os.getpid())
+        for kind in ("gauge_livesum", "counter", "histogram"):
+            files.append(_File(os.path.join(self.folder, f"{kind}_{_Place.name}.db")))
+        self._gauges, self._counters, self._durations = files
+        self._in_progress = self._gauges.place(IN_PROGRESS, IN_PROGRESS)
 
-    def _value(self, kind: str, metric: str, name: str, labels: Mapping[str, str]) -> _Value:
-        if kind not in self._files:
-            self._files[kind] = _File(os.path.join(self.folder, f"{kind}_{_Place.name}.db"))
-        return _Value(self._files[kind], mmap_key(metric, name, list(labels), list(labels.values()), HELP[metric]))
+    def places(
+        self, route: str, method: str, status: str, endpoint: str | None = None, action: str | None = None
+    ) -> Places | None:
+        """Where requests alike are counted; None if the disk has no room for it.
+
+        Args:
+            route: the rule of their URL; OTHER where there is none.
+            method: as it was sent.
+            status: the three digits.
+            endpoint, action: if they answer, or keep, rows.
+        """
+        method = method if method in METHODS else OTHER
+        of_counters, of_durations = self._counters.place, self._durations.place
+        with self._lock:
+            try:
+                buckets = [
+                    of_durations(DURATIONS, f"{DURATIONS}_bucket", route=route, le=floatToGoString(le))
+                    for le in SECONDS
+                ]
+                total, rows = of_durations(DURATIONS, f"{DURATIONS}_sum", route=route), -1
+                if endpoint is not None and action is not None:
+                    rows = of_counters(ROWS, f"{ROWS}_total", endpoint=endpoint, action=action)
+                number = of_counters(REQUESTS, f"{REQUESTS}_total", route=route, method=method, status=status)
+            except OSError as error:
+                logger.error("a request is not counted: %s", error)
+                return None
+        return Places(number, total, tuple(buckets), rows)
 
     def begun(self) -> None:
         """A request came."""
         with self._lock:
-            self._in_progress.add(1)
+            self._gauges.numbers[self._in_progress] += 1
 
-    def answered(
-        self, route: str, method: str, status: str, seconds: float, rows: tuple[str, str, int] | None = None
-    ) -> None:
+    def answered(self, places: Places | None, seconds: float, rows: int = 0) -> None:
         """A request was answered.
 
         Args:
-            route: the rule of its URL; OTHER where there is none.
-            method: as it was sent.
-            status: the three digits.
+            places: where it is counted, if anywhere.
             seconds: until the answer was there to be sent.
-            rows: the endpoint, the action, and how many rows it answered, or kept.
+            rows: how many it answered, or kept.
         """
-        key = (route, method if method in METHODS else OTHER, status)
         with self._lock:
-            self._in_progress.add(-1)
-            try:
-                answers = self._answers.get(key) or self._new_answers(*key)
-                counter = rows and (self._rows.get(rows[:2]) or self._new_rows(*rows[:2]))
-            except OSError as error:
-                logger.error("a request is not counted: %s", error)
+            self._gauges.numbers[self._in_progress] -= 1
+            if places is None:
                 return
-            answers.number.add(1)
-            answers.seconds.add(seconds)
-            answers.buckets[bisect_left(SECONDS, seconds)].add(1)
-            if rows and counter:
-                counter.add(rows[2])
-
-    def _new_rows(self, endpoint: str, action: str) -> _Value:
-        labels = {"endpoint": endpoint, "action": action}
-        made = self._rows[endpoint, action] = self._value("counter", ROWS, f"{ROWS}_total", labels)
-        return made
-
-    def _new_answers(self, route: str, method: str, status: str) -> _Answers:
-        if route not in self._durations:
-            buckets = (
-                self._value("histogram", DURATIONS, f"{DURATIONS}_bucket", {"route": route, "le": floatToGoString(le)})
-                for le in SECONDS
-            )
-            total = self._value("histogram", DURATIONS, f"{DURATIONS}_sum", {"route": route})
-            self._durations[route] = (total, tuple(buckets))
-        labels = {"route": route, "method": method, "status": status}
-        number = self._value("counter", REQUESTS, f"{REQUESTS}_total", labels)
-        made = self._answers[route, method, status] = _Answers(number, *self._durations[route])
-        return made
+            numbers = self._counters.numbers
+            numbers[places.number] += 1
+            if rows:
+                numbers[places.rows] += rows
+            numbers = self._durations.numbers
+            numbers[places.seconds] += seconds
+            numbers[places.buckets[bisect_left(SECONDS, seconds)]] += 1
 
     def collect(self) -> list[Metric]:
         """The figures of all processes that count into this folder, added up."""
         return list(MultiProcessCollector(None, path=self.folder).collect())
 
 
-def _close(files: Mapping[str, _File], own_folder: str | None, owner: int) -> None:
-    for file in files.values():
+def _close(files: Iterable[_File], own_folder: str | None, owner: int) -> None:
+    for file in files:
         file.close()
     # Forked processes end, too.
     if own_folder is not None and os.getpid() == owner:

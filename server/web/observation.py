@@ -10,12 +10,12 @@ import random
 import re
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask, request
 
-from server.logs import Ids, current_ids, log_request
-from server.web.counters import OTHER, Counters
+from server.logs import Ids, RequestLine, current_ids, log_request
+from server.web.counters import OTHER, Counters, Places
 from server.web.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -35,6 +35,20 @@ _random = random.Random()  # noqa: S311
 os.register_at_fork(after_in_child=_random.seed)
 
 
+# Method, path as WSGI has it, status, route, endpoint, key, remote address, rows and action of a request.
+Facts = tuple[str, str, str, str, str | None, str | None, str | None, int | None, str]
+# Kinds of requests that are remembered.
+MOST_KINDS = 1024
+
+
+class _Kind(NamedTuple):
+    """What requests alike have in common: where they are counted, how many rows each answers, and their line."""
+
+    places: Places | None
+    rows: int
+    line: RequestLine | None
+
+
 class Observation:
     """The application, observed.
 
@@ -46,6 +60,7 @@ class Observation:
 
     def __init__(self, application: "WSGIApplication", metrics: Metrics | None, logs: bool) -> None:
         self._application, self._metrics, self._logs = application, metrics, logs
+        self._kinds: dict[Facts, _Kind] = {}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """The application's answer, with the request's id."""
@@ -66,20 +81,39 @@ class Observation:
             return self._application(environ, started)
         finally:
             try:
-                self._tell(counters, environ, status, time.perf_counter() - began)
+                if counters is not None or self._logs:
+                    self._tell(counters, environ, status, time.perf_counter() - began, ids)
             finally:
                 current_ids.reset(before)
 
-    def _tell(self, counters: Counters | None, environ: "WSGIEnvironment", status: str, seconds: float) -> None:
+    def _tell(
+        self, counters: Counters | None, environ: "WSGIEnvironment", status: str, seconds: float, ids: Ids
+    ) -> None:
         """Count and log the request; the line holds nothing of what was asked but where: neither query nor body."""
         get = environ.get
-        method, route, endpoint, rows = environ["REQUEST_METHOD"], get(ROUTE, OTHER), get(ENDPOINT), get(ROWS)
+        facts: Facts = (
+            environ["REQUEST_METHOD"], get("SCRIPT_NAME", "") + get("PATH_INFO", ""), status, get(ROUTE, OTHER),
+            get(ENDPOINT), get(KEY), get("REMOTE_ADDR"), get(ROWS), get(ACTION, PREDICT),
+        )  # fmt: skip
+        kind = self._kinds.get(facts) or self._learn(facts, counters)
         if counters is not None:
-            told = (endpoint, get(ACTION, PREDICT), rows) if rows and endpoint and status[0] == "2" else None
-            counters.answered(route, method, status, seconds, told)
-        if self._logs:
-            path = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
-            log_request(seconds, (method, path, status, route, endpoint, get(KEY), get("REMOTE_ADDR"), rows))
+            counters.answered(kind.places, seconds, kind.rows)
+        if kind.line is not None:
+            log_request(seconds, kind.line, ids)
+
+    def _learn(self, facts: Facts, counters: Counters | None) -> _Kind:
+        method, path, status, route, endpoint, key, remote, rows, action = facts
+        done = rows if rows and endpoint and status[0] == "2" else 0
+        where = (route, method, status, endpoint, action) if done else (route, method, status)
+        places = counters.places(*where) if counters is not None else None
+        line = RequestLine(method, path, status, route, endpoint, key, remote, rows) if self._logs else None
+        kind = _Kind(places, done, line)
+        if len(self._kinds) >= MOST_KINDS:
+            self._kinds.clear()
+        # Where there was no room there may be some later.
+        if places is not None or counters is None:
+            self._kinds[facts] = kind
+        return kind
 
 
 def ids_of(environ: "WSGIEnvironment") -> Ids:

@@ -198,11 +198,15 @@ def test_what_cannot_be_counted_is_answered_all_the_same(make_client, tmp_path, 
     assert_problem(client.get("/metrics"), 503, "cannot be counted")
 
 
+def count(counters, route, rows=0, *done):
+    counters.answered(counters.places(route, "GET", "200", *done), 0.003, rows)
+
+
 def test_without_room_for_another_route_it_alone_is_not_counted(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv(module.FOLDER, str(tmp_path))
     monkeypatch.setattr(module, "SIZE", 2**13)
     counters = Counters()
-    counters.answered("/first", "GET", "200", 0.003)
+    count(counters, "/first")
 
     def full(*_):
         raise OSError(ENOSPC, os.strerror(ENOSPC))
@@ -210,8 +214,8 @@ def test_without_room_for_another_route_it_alone_is_not_counted(tmp_path, monkey
     monkeypatch.setattr("os.posix_fallocate", full)
     for number in range(10):
         counters.begun()
-        counters.answered(f"/{number}", "GET", "200", 0.003, (f"endpoint {number}", "predict", 1))
-    counters.answered("/first", "GET", "200", 0.003)
+        count(counters, f"/{number}", 1, f"endpoint {number}", "predict")
+    count(counters, "/first")
     monkeypatch.undo()
     monkeypatch.setenv(module.FOLDER, str(tmp_path))
     told = parsed(Metrics(NoFigures(), {}).text().decode())
@@ -225,7 +229,7 @@ def test_many_routes_find_room(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SIZE", 2**13)
     counters = Counters()
     for number in [*range(100), *range(100)]:
-        counters.answered(f"/{number}", "GET", "200", 0.003)
+        count(counters, f"/{number}")
     told = parsed(Metrics(NoFigures(), {}).text().decode())
     counted = [value(told, f"{DURATION}_count", route=f"/{number}") for number in range(100)]
     assert counted == [2] * 100
@@ -233,7 +237,7 @@ def test_many_routes_find_room(tmp_path, monkeypatch):
 
 def test_a_folder_that_was_tidied_away_is_made_again(tmp_path, monkeypatch):
     monkeypatch.setenv(module.FOLDER, str(tmp_path / "gone"))
-    Counters().answered("/titanic", "GET", "200", 0.003)
+    count(Counters(), "/titanic")
     assert (tmp_path / "gone" / "counter_0.db").exists()
 
 
@@ -253,7 +257,7 @@ def test_who_takes_the_place_of_another_goes_on_counting_and_places_are_added_up
         take_place(place)
         counters = Counters()
         counters.begun()
-        counters.answered("/titanic", "GET", "200", 0.003, ("titanic", "predict", 10))
+        count(counters, "/titanic", 10, "titanic", "predict")
     told = parsed(Metrics(NoFigures(), {}).text().decode())
     labels = {"route": "/titanic", "method": "GET", "status": "200"}
     assert value(told, "restimator_requests_total", **labels) == 3

@@ -233,8 +233,7 @@ def test_a_line_that_nobody_else_wants_is_what_a_record_would_tell(
 
     output = (tmp_path / "log").open("w+") if is_file else io.StringIO()
     monkeypatch.setattr("sys.stderr", output)
-    stderr = logs._Stderr()
-    stderr.setFormatter(LineFormatter(as_json))
+    stderr = logs._Stderr(LineFormatter(as_json))
     monkeypatch.setattr(logging.getLogger("server"), "handlers", [stderr])
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     with output:
