@@ -1,5 +1,6 @@
 """How often one caller may ask: by key, or else by address; told before it is too late, and refused with 429."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from server.config import hash_of
 from server.errors import ConfigError
 from tests.conftest import ROOT, ROW
+from tests.jobs.test_runner import until
 from tests.web.conftest import assert_problem
 
 pytestmark = pytest.mark.slow
@@ -102,6 +104,59 @@ def test_while_redis_is_away_each_worker_counts_by_itself(rated):
         port = nobody.getsockname()[1]
         client = rated(limits={"rate_storage": f"redis://:secret@127.0.0.1:{port}"})
         assert asked(client, 4) == [200, 200, 200, 429]
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """Start and stop a Redis of our own; yields its port and two functions."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start():
+        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--requirepass", "secret", "--save", ""]
+        running.append(subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL))
+        until(lambda: answers(port))
+
+    def stop():
+        running[-1].terminate()
+        running[-1].wait(30)
+
+    start()
+    yield port, start, stop
+    for process in running:
+        process.terminate()
+        process.wait(30)
+
+
+def answers(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_servers_count_together_in_redis_and_each_by_itself_while_it_is_away(rated, redis):
+    port, start, stop = redis
+    limits = {"rate_storage": f"redis://:secret@127.0.0.1:{port}"}
+    one, other = (rated("3/hour", limits=limits) for _ in range(2))
+    assert asked(one, 2) == [200, 200]
+    assert asked(other, 2) == [200, 429]
+    assert asked(one, 1) == [429]
+    stop()
+    # What Redis knew is gone; each begins anew.
+    assert asked(one, 4) == asked(other, 4) == [200, 200, 200, 429]
+    start()
+    # Flask-Limiter looks for its storage again after a while, which grows.
+    until(lambda: asked(one, 1) == [200], 60)
+    until(lambda: asked(other, 1) == [200], 60)
+    assert asked(one, 1) == [200]
+    assert asked(other, 1) == [429]
 
 
 def test_no_thread_is_left_for_a_fork(rated):
