@@ -154,6 +154,16 @@ def test_a_phone_never_scrolls_sideways(server, visit, name):
         assert page.evaluate("document.documentElement.scrollWidth") == 375, pane
 
 
+@pytest.mark.parametrize("path", ["", "runs"])
+def test_a_table_that_is_shown_whole_has_no_scroll_bar(server, visit, path):
+    page = visit(f"{server.url}/{path}")
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].map(each => [each.clientHeight, each.scrollHeight])"
+    )
+    assert heights
+    assert all(shown == whole for shown, whole in heights)
+
+
 def test_the_keyboard_alone_can_ask(server, visit):
     page = visit(f"{server.url}/titanic")
     page.keyboard.press("Tab")
