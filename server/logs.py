@@ -112,10 +112,10 @@ class LineFormatter(logging.Formatter):
 
     def request_text(self, seconds: float, line: RequestLine, ids: Ids | None) -> str:
         """What `format` makes of a record of a request, without the record."""
-        now = time.time()
-        second, micros = int(now), int(seconds * 10**6)
+        second, thousandth = divmod(int(time.time() * 1000), 1000)
+        micros = int(seconds * 10**6)
         # A format costs more than all else here.
-        thousandths, spent = THOUSANDTHS[int(now * 1000) % 1000], f"{micros // 1000}.{THOUSANDTHS[micros % 1000]}"
+        thousandths, spent = THOUSANDTHS[thousandth], f"{micros // 1000}.{THOUSANDTHS[micros % 1000]}"
         began = self._began
         if began[0] != second:
             began = self._began = (second, self._beginning(second))

@@ -122,6 +122,8 @@ class Counters:
             files.append(_File(os.path.join(self.folder, f"{kind}_{_Place.name}.db")))
         self._gauges, self._counters, self._durations = files
         self._in_progress = self._gauges.place(IN_PROGRESS, IN_PROGRESS)
+        # As many as there are routes, methods and statuses: few, where paths and addresses are many.
+        self._places: dict[tuple[str, str, str, str | None, str | None], Places] = {}
 
     def places(
         self, route: str, method: str, status: str, endpoint: str | None = None, action: str | None = None
@@ -134,22 +136,25 @@ class Counters:
             status: the three digits.
             endpoint, action: if they answer, or keep, rows.
         """
-        method = method if method in METHODS else OTHER
-        of_counters, of_durations = self._counters.place, self._durations.place
+        key = (route, method if method in METHODS else OTHER, status, endpoint, action)
         with self._lock:
             try:
-                buckets = [
-                    of_durations(DURATIONS, f"{DURATIONS}_bucket", route=route, le=floatToGoString(le))
-                    for le in SECONDS
-                ]
-                total, rows = of_durations(DURATIONS, f"{DURATIONS}_sum", route=route), -1
-                if endpoint is not None and action is not None:
-                    rows = of_counters(ROWS, f"{ROWS}_total", endpoint=endpoint, action=action)
-                number = of_counters(REQUESTS, f"{REQUESTS}_total", route=route, method=method, status=status)
+                return self._places.get(key) or self._new_places(*key)
             except OSError as error:
                 logger.error("a request is not counted: %s", error)
                 return None
-        return Places(number, total, tuple(buckets), rows)
+
+    def _new_places(self, route: str, method: str, status: str, endpoint: str | None, action: str | None) -> Places:
+        of_counters, of_durations = self._counters.place, self._durations.place
+        buckets = [
+            of_durations(DURATIONS, f"{DURATIONS}_bucket", route=route, le=floatToGoString(le)) for le in SECONDS
+        ]
+        total, rows = of_durations(DURATIONS, f"{DURATIONS}_sum", route=route), -1
+        if endpoint is not None and action is not None:
+            rows = of_counters(ROWS, f"{ROWS}_total", endpoint=endpoint, action=action)
+        number = of_counters(REQUESTS, f"{REQUESTS}_total", route=route, method=method, status=status)
+        made = self._places[route, method, status, endpoint, action] = Places(number, total, tuple(buckets), rows)
+        return made
 
     def begun(self) -> None:
         """A request came."""

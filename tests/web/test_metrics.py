@@ -11,9 +11,11 @@ from server.config import hash_of
 from server.web import counters as module
 from server.web.counters import Counters, take_place
 from server.web.metrics import Metrics
+from server.web.observation import Observation
 from tests.conftest import ROW, titanic_endpoint
 from tests.jobs.test_runner import until
 from tests.web.conftest import assert_problem
+from tests.web.test_observation import answers, asked
 
 pytestmark = pytest.mark.slow
 EMPTY = {"pattern": "/empty", "handler": "MLHandler", "kwargs": {}}
@@ -233,6 +235,18 @@ def test_many_routes_find_room(tmp_path, monkeypatch):
     told = parsed(Metrics(NoFigures(), {}).text().decode())
     counted = [value(told, f"{DURATION}_count", route=f"/{number}") for number in range(100)]
     assert counted == [2] * 100
+
+
+def test_more_kinds_of_requests_than_are_remembered_are_counted_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv(module.FOLDER, str(tmp_path))
+    monkeypatch.setattr("server.web.observation.MOST_KINDS", 3)
+    metrics = Metrics(NoFigures(), {})
+    observed = Observation(answers, metrics, False)
+    for number in [*range(8), *range(8), 0, 0]:
+        asked(observed, PATH_INFO=f"/{number}")
+    told = parsed(metrics.text().decode())
+    assert value(told, "restimator_requests_total", route="other", method="GET", status="200") == 18
+    assert len(observed._kinds) <= 3
 
 
 def test_a_folder_that_was_tidied_away_is_made_again(tmp_path, monkeypatch):
