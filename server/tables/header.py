@@ -11,34 +11,33 @@ MOST_HEADER = 1 << 20
 DELIMITERS = (",", ";", "\t", "|")
 
 
-def find_delimiter(content: bytes) -> str:
-    """The delimiter that stands most often in the header."""
-    return max(DELIMITERS, key=_header(content).count)
+def checked_delimiter(content: bytes, delimiter: str | None, what: str, limits: Limits | None) -> str:
+    """What separates the cells: the delimiter given, or that which stands most often in the header.
 
-
-def check_header(content: bytes, delimiter: str, what: str, limits: Limits) -> None:
-    """Accept a text whose header names no more columns than allowed.
-
-    To parse it first would take 8 KiB for each name, of which the allocator gives little back.
+    To parse first what has too many columns would take 8 KiB for each name, of which the allocator gives little back.
 
     Raises:
-        TooLarge: it names more.
+        TooLarge: the header names more columns than the limits allow, if any are given.
     """
     names = _header(content)
-    count = names.count(delimiter) + 1
+    found = delimiter or max(DELIMITERS, key=names.count)
+    count = names.count(found) + 1
     # A quote that is never closed is the parser's to tell.
-    if count > limits.columns and '"' not in names:
+    if limits and count > limits.columns and '"' not in names:
         told = f"{count}" if len(content) < MOST_HEADER else f"at least {count}"
         raise TooLarge(f"{what} has {told} columns; {limits.columns} are allowed (server.limits.columns)")
+    return found
 
 
 def _header(content: bytes) -> str:
     """The first record, which may span lines when quoted, with quoted names taken out."""
     begin = len(content) - len(content.lstrip(b"\r\n"))
     text = content[begin : begin + MOST_HEADER]
-    end = 0
+    end = quotes = 0
     for line in text.splitlines(keepends=True):
         end += len(line)
-        if text[:end].count(b'"') % 2 == 0:
+        # Line by line: where a quote is never closed, to count from the beginning again would take minutes.
+        quotes += line.count(b'"')
+        if quotes % 2 == 0:
             break
     return QUOTED.sub("", text[:end].decode("utf-8", errors="replace"))

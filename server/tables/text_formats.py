@@ -15,7 +15,7 @@ from server.config import Limits
 from server.errors import BadRequest, Problem, TooLarge, and_more
 from server.schema import pointer
 from server.schema.arrow import DEEPEST, has_fields
-from server.tables.header import check_header, find_delimiter
+from server.tables.header import checked_delimiter
 from server.tables.nested import cell_text, is_shallow
 from server.tables.utf8 import decode_text
 
@@ -37,10 +37,7 @@ def read_csv(
     if not content.endswith((b"\n", b"\r")):
         # Arrow takes a lone header without a line's end for an empty file.
         content += b"\n"
-    delimiter = delimiter or find_delimiter(content)
-    if limits:
-        check_header(content, delimiter, what, limits)
-    layout = Layout(delimiter, longest_record(len(content)))
+    layout = Layout(checked_delimiter(content, delimiter, what, limits), longest_record(len(content)))
     types = dict.fromkeys(text_columns, pa.string())
     try:
         table = parse_csv(content, layout, types)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.types as pat
 
 from server.config import Limits
-from server.tables.header import MOST_HEADER, check_header, find_delimiter
+from server.tables.header import MOST_HEADER, checked_delimiter
 from server.tables.parts import NotParted, Types, TypesChanged
 from server.tables.records import csv_record_end, line_end, pieces
 from server.tables.spooling import chunks_of, is_blank, size_of
@@ -57,10 +57,8 @@ class CsvSource:
         if is_blank(file, begin):
             raise NotParted
         self._begin = _behind_empty_lines(file, begin)
-        head = file.read(MOST_HEADER)
-        delimiter = delimiter or find_delimiter(head)
-        check_header(head, delimiter, what, limits)
-        self._layout = Layout(delimiter, longest_record(size_of(file)))
+        found = checked_delimiter(file.read(MOST_HEADER), delimiter, what, limits)
+        self._layout = Layout(found, longest_record(size_of(file)))
 
     def tables(self, types: Types | None) -> Iterator[pa.Table]:
         """See `parts.Source`. A single column is for the whole: an empty line is a row in it."""

@@ -219,6 +219,7 @@ def _texts() -> dict[str, tuple[str, str, Callable[[], bytes]]]:
         "a script for a number": HEAD + line.replace(b"22", SCRIPT.encode()),
         "a formula for a number": HEAD + line.replace(b"22", b"=HYPERLINK(0)"),
         "a cell without end": HEAD + line.replace(b"22", b"9" * 2_000_000),
+        "a quote without end": b'"' + b"\n1" * 500_000,
         "random bytes": bytes(range(128, 256)) * 40,
         "one byte": b"\xff",
     }

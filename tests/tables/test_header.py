@@ -5,7 +5,7 @@ import pytest
 from server.config import Limits
 from server.errors import BadRequest, TooLarge
 from server.tables.formats import Upload
-from server.tables.header import MOST_HEADER, check_header
+from server.tables.header import MOST_HEADER, checked_delimiter
 from server.tables.reading import read_upload
 
 LIMITS = Limits(columns=3)
@@ -44,4 +44,4 @@ def test_a_quote_without_end_is_told_as_such():
 
 def test_a_header_longer_than_is_looked_at_has_at_least_so_many():
     with pytest.raises(TooLarge, match="at least"):
-        check_header(names_of(MOST_HEADER // 4)[:MOST_HEADER], ",", "a.csv", LIMITS)
+        checked_delimiter(names_of(MOST_HEADER // 4)[:MOST_HEADER], ",", "a.csv", LIMITS)
