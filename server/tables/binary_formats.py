@@ -12,6 +12,7 @@ from server.config import Limits
 from server.errors import BadRequest, TooLarge, too_large_unpacked
 from server.tables.confined import read_confined
 from server.tables.confined_reader import Grows, decoded, unpacked_size
+from server.tables.extent import too_many_columns
 from server.tables.parts import NotParted, Types
 from server.tables.spooling import CHUNK
 
@@ -96,9 +97,7 @@ def _check_metadata(metadata: pyarrow.parquet.FileMetaData, limits: Limits, what
     if metadata.num_rows > limits.rows:
         raise TooLarge(f"{what} has {metadata.num_rows} rows; {limits.rows} are allowed (server.limits.rows)")
     if metadata.num_columns > limits.columns:
-        raise TooLarge(
-            f"{what} has {metadata.num_columns} columns; {limits.columns} are allowed (server.limits.columns)"
-        )
+        raise too_many_columns(metadata.num_columns, what, limits)
     unpacked = sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups))
     if max(unpacked, metadata.num_rows * metadata.num_columns * 8) > limits.unpacked_mb * 2**20:
         raise too_large_unpacked(what, limits.unpacked_mb)

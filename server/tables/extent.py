@@ -21,7 +21,7 @@ def check_extent(rows: int, names: Sequence[str], what: str, limits: Limits) -> 
     if rows > limits.rows:
         raise TooLarge(f"{what} has {rows} rows; {limits.rows} are allowed (server.limits.rows)")
     if len(names) > limits.columns:
-        raise TooLarge(f"{what} has {len(names)} columns; {limits.columns} are allowed (server.limits.columns)")
+        raise too_many_columns(len(names), what, limits)
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise BadRequest(
@@ -64,3 +64,8 @@ def text_too_long(length: int, what: str, limits: Limits) -> TooLarge:
     return TooLarge(
         f"{what} holds a text of {length} characters; {limits.text_chars} are allowed (server.limits.text_chars)"
     )
+
+
+def too_many_columns(count: int | str, what: str, limits: Limits) -> TooLarge:
+    """The error for a table with so many columns."""
+    return TooLarge(f"{what} has {count} columns; {limits.columns} are allowed (server.limits.columns)")

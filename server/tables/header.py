@@ -3,7 +3,7 @@
 import re
 
 from server.config import Limits
-from server.errors import TooLarge
+from server.tables.extent import too_many_columns
 
 QUOTED = re.compile(r'"[^"]*"')
 # As much as is looked at.
@@ -25,7 +25,7 @@ def checked_delimiter(content: bytes, delimiter: str | None, what: str, limits: 
     # A quote that is never closed is the parser's to tell.
     if limits and count > limits.columns and '"' not in names:
         told = f"{count}" if len(content) < MOST_HEADER else f"at least {count}"
-        raise TooLarge(f"{what} has {told} columns; {limits.columns} are allowed (server.limits.columns)")
+        raise too_many_columns(told, what, limits)
     return found
 
 
