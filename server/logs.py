@@ -30,26 +30,6 @@ class Ids(NamedTuple):
     trace: str | None
 
 
-class RequestLine:
-    """What a line tells of requests alike, whatever time they took; made once for all of them.
-
-    Args:
-        method, status: of the request, and of its answer.
-        path: as WSGI has it.
-        others: route, endpoint, key, remote address and rows, in this order; None is not known, or not there.
-    """
-
-    def __init__(self, method: str, path: str, status: str, *others: str | int | None) -> None:
-        # As it was sent: a line break in a path must not begin another line.
-        sent = KEYS.sub(REDACTED, quote(path.encode("latin-1", "replace")))
-        known = zip(("route", "endpoint", "key", "remote", "rows"), others, strict=True)
-        self.fields = {"method": method, "path": sent, "status": int(status)}
-        self.fields |= {name: value for name, value in known if value is not None}
-        rest = "".join(f" {name}={self.fields[name]}" for name in ("key", "remote", "rows") if name in self.fields)
-        self.sentence = f"{method} {sent} {status}{rest}"
-        self.json_sentence, self.json_fields = _json(self.sentence)[1:-1], _json(self.fields)[1:]
-
-
 def _json(told: object) -> str:
     return orjson.dumps(told, default=str).decode()
 
@@ -68,13 +48,11 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self, as_json: bool = False, redacts: bool = False) -> None:
         super().__init__("[%(asctime)s] [%(process)d] [%(levelname)s]%(request_id)s %(message)s")
-        self._as_json, self._redacts = as_json, redacts
-        # A second, and how the lines of requests answered in it begin.
-        self._began = (-1, "")
+        self.as_json, self._redacts = as_json, redacts
 
     def format(self, record: logging.LogRecord) -> str:
         ids = current_ids.get()
-        if self._as_json:
+        if self.as_json:
             return _json(self._object(record, ids))
         record.request_id = f" [{ids.request}]" if ids else ""
         # Another handler's traceback may be whole.
@@ -110,33 +88,6 @@ class LineFormatter(logging.Formatter):
         places = "".join(traceback.format_tb(ei[2]))
         return f"Traceback (most recent call last):\n{places}{ei[0].__name__}: {REDACTED}"
 
-    def request_text(self, seconds: float, line: RequestLine, ids: Ids | None) -> str:
-        """What `format` makes of a record of a request, without the record."""
-        second, thousandth = divmod(int(time.time() * 1000), 1000)
-        micros = int(seconds * 10**6)
-        # A format costs more than all else here.
-        thousandths, spent = THOUSANDTHS[thousandth], f"{micros // 1000}.{THOUSANDTHS[micros % 1000]}"
-        began = self._began
-        if began[0] != second:
-            began = self._began = (second, self._beginning(second))
-        if not self._as_json:
-            identity = f" [{ids.request}]" if ids else ""
-            return f"{began[1]}{thousandths}] [{os.getpid()}] [INFO]{identity} {line.sentence} {spent} ms"
-        # Ids hold nothing that JSON would have to escape.
-        told = f'"request_id":"{ids.request}",' if ids else ""
-        if ids and ids.trace:
-            told += f'"trace_id":"{ids.trace}",'
-        return (
-            f'{began[1]}{thousandths}+00:00","level":"info","logger":"{REQUESTS}","process":{os.getpid()},"message":"'
-            f'{line.json_sentence} {spent} ms",{told}"duration_ms":{spent},{line.json_fields}'
-        )
-
-    def _beginning(self, second: int) -> str:
-        """A request's line up to the fraction of the second."""
-        if self._as_json:
-            return time.strftime('{"time":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second))
-        return time.strftime("[%Y-%m-%d %H:%M:%S,", time.localtime(second))
-
 
 def _told_of(ids: Ids | None) -> dict[str, Any]:
     if ids is None:
@@ -164,9 +115,9 @@ class _Stderr(logging.StreamHandler):
     def put(self, line: str) -> None:
         """Write a line that needs no formatting; past the stream, which keeps nothing back."""
         if self._descriptor is None:
-            self.stream.write(line + self.terminator)
+            self.stream.write(line)
             return
-        content = line.encode() + b"\n"
+        content = line.encode()
         while content:
             content = content[os.write(self._descriptor, content) :]
 
@@ -174,21 +125,91 @@ class _Stderr(logging.StreamHandler):
 _root, _own, _requests = logging.getLogger(), logging.getLogger("server"), logging.getLogger(REQUESTS)
 
 
-def log_request(seconds: float, line: RequestLine, ids: Ids | None) -> None:
-    """Log a request that took so long as a line of REQUESTS, with what is known of it as fields of a JSON line.
+class _Second(NamedTuple):
+    """What lines of requests that are answered within one second share."""
 
-    A record of logging's costs more than a prediction: where nobody else wants one, none is made.
+    second: int
+    # Who writes them; None while they are to be records, or nothing at all.
+    handler: _Stderr | None = None
+    # Before the fraction of the second, and between it and the request's id.
+    began: str = ""
+    went_on: str = ""
+
+
+NEVER = _Second(-1)
+
+
+def _look(second: int) -> _Second:
+    """See who wants lines, and how they begin."""
+    first = _own.handlers[0] if _own.handlers else None
+    others = _root.handlers or _requests.handlers or _requests.filters or _own.handlers[1:]
+    if others or not isinstance(first, _Stderr) or first.filters or not _requests.isEnabledFor(logging.INFO):
+        # Asked again for the next line: whoever wants records of the rest of the second is to have them.
+        return NEVER
+    if first.lines.as_json:
+        began = time.strftime('{"time":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second))
+        went_on = f'+00:00","level":"info","logger":"{REQUESTS}","process":{os.getpid()},"request_id":"'
+    else:
+        began = time.strftime("[%Y-%m-%d %H:%M:%S,", time.localtime(second))
+        went_on = f"] [{os.getpid()}] [INFO] ["
+    return _Second(second, first, began, went_on)
+
+
+class RequestLine:
+    """What a line tells of requests alike, whatever time they took; made once for all of them.
+
+    Args:
+        method, status: of the request, and of its answer.
+        path: as WSGI has it.
+        others: route, endpoint, key, remote address and rows, in this order; None is not known, or not there.
     """
-    if not _requests.isEnabledFor(logging.INFO):
-        return
-    handlers = _own.handlers
-    if len(handlers) == 1 and isinstance(handlers[0], _Stderr) and not (
-        _root.handlers or _requests.handlers or _requests.filters or handlers[0].filters
-    ):  # fmt: skip
-        handlers[0].put(handlers[0].lines.request_text(seconds, line, ids))
-        return
-    spent = round(seconds * 1000, 3)
-    _requests.info("%s %s ms", line.sentence, spent, extra={"fields": {"duration_ms": spent} | line.fields})
+
+    # Of the last line.
+    _now = NEVER
+
+    def __init__(self, method: str, path: str, status: str, *others: str | int | None) -> None:
+        # As it was sent: a line break in a path must not begin another line.
+        sent = KEYS.sub(REDACTED, quote(path.encode("latin-1", "replace")))
+        known = zip(("route", "endpoint", "key", "remote", "rows"), others, strict=True)
+        self.fields = {"method": method, "path": sent, "status": int(status)}
+        self.fields |= {name: value for name, value in known if value is not None}
+        rest = "".join(f" {name}={self.fields[name]}" for name in ("key", "remote", "rows") if name in self.fields)
+        self.sentence = f"{method} {sent} {status}{rest}"
+        self.json_sentence, self.json_fields = _json(self.sentence)[1:-1], _json(self.fields)[1:]
+
+    def log(self, seconds: float, ids: Ids) -> None:
+        """Log one of them, which took so long, as a line of REQUESTS with what is known of it as fields of JSON.
+
+        A record of logging's costs more than a prediction: where nobody else wants one, none is made.
+        """
+        second, thousandth = divmod(int(time.time() * 1000), 1000)
+        now = RequestLine._now
+        if now.second != second:
+            now = RequestLine._now = _look(second)
+        handler = now.handler
+        if handler is None:
+            millis = round(seconds * 1000, 3)
+            _requests.info("%s %s ms", self.sentence, millis, extra={"fields": {"duration_ms": millis} | self.fields})
+            return
+        micros = int(seconds * 10**6)
+        # A format costs more than all else here, and ids hold nothing that JSON would have to escape.
+        spent = f"{micros // 1000}.{THOUSANDTHS[micros % 1000]}"
+        told = f"{now.began}{THOUSANDTHS[thousandth]}{now.went_on}{ids.request}"
+        if not handler.lines.as_json:
+            handler.put(f"{told}] {self.sentence} {spent} ms\n")
+            return
+        if ids.trace:
+            told += f'","trace_id":"{ids.trace}'
+        handler.put(f'{told}","message":"{self.json_sentence} {spent} ms","duration_ms":{spent},{self.json_fields}\n')
+
+    @classmethod
+    def forget(cls) -> None:
+        """See at the next line who wants lines, which may be others now."""
+        cls._now = NEVER
+
+
+# The process is another one.
+os.register_at_fork(after_in_child=RequestLine.forget)
 
 
 def log_to_stderr(as_json: bool, level: str, redacts: bool) -> None:
@@ -206,3 +227,4 @@ def log_to_stderr(as_json: bool, level: str, redacts: bool) -> None:
         if isinstance(handler, _Stderr):
             handler.shape(lines)
             _own.setLevel(level.upper())
+    RequestLine.forget()

@@ -6,7 +6,7 @@ import threading
 import time
 from pathlib import Path
 
-from server.config import Config, Key, digest_of, read_keys
+from server.config import Config, Key, Scope, digest_of, read_keys
 from server.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class KeyRing:
             found.setdefault(digest[:FOUND_BY], []).append((digest, key))
         self._keys = found
         self._presented: dict[int, tuple[bytes, Key]] = {}
+        self._opening: dict[tuple[int, str, str], tuple[bytes, Key]] = {}
 
     def all(self) -> list[Key]:
         """The keys that are known now."""
@@ -65,6 +66,20 @@ class KeyRing:
                 remembered[hash(presented)] = (content, key)
                 return key
         return None
+
+    def opening(self, presented: str, scope: Scope, endpoint: str) -> Key | None:
+        """The key that was presented, if it is one and opens this of the endpoint."""
+        if self.file and time.monotonic() - self._looked > BETWEEN_LOOKS:
+            self._look()
+        remembered, asked = self._opening, (hash(presented), scope, endpoint)
+        known = remembered.get(asked)
+        if known is not None and hmac.compare_digest(known[0], presented.encode()):
+            return known[1]
+        key = self.of(presented)
+        if key is None or scope not in key.scopes or not key.opens(endpoint):
+            return None
+        remembered[asked] = (presented.encode(), key)
+        return key
 
     def _look(self) -> None:
         assert self.file is not None

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import weakref
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import inf
 from pathlib import Path
 from threading import Lock
@@ -78,9 +78,11 @@ class _File(MmapedDict):
         # An entry is its key, two numbers, its length and up to eight bytes between them.
         if self._used + len(key.encode()) + 32 > self._capacity:
             os.posix_fallocate(self._f.fileno(), 0, 2 * self._capacity)
+        mapped = self._m
         super()._init_value(key)
         # A file that grew is mapped anew.
-        self.numbers = memoryview(self._m).cast("d")
+        if self._m is not mapped:
+            self.numbers = memoryview(self._m).cast("d")
 
     def place(self, metric: str, name: str, **labels: str) -> int:
         """Where the number of these labels is; a new one is 0."""
@@ -92,6 +94,10 @@ class _File(MmapedDict):
         """Give the memory back."""
         self.numbers.release()
         super().close()
+
+
+# Called once a request is over, with the seconds until its answer was there to be sent.
+Tally = Callable[[float], None]
 
 
 class Places(NamedTuple):
@@ -161,25 +167,36 @@ class Counters:
         with self._lock:
             self._gauges.numbers[self._in_progress] += 1
 
-    def answered(self, places: Places | None, seconds: float, rows: int = 0) -> None:
-        """A request was answered.
+    def tally(self, places: Places | None, rows: int = 0) -> Tally:
+        """What counts the end of a request, for all that are alike.
 
         Args:
-            places: where it is counted, if anywhere.
-            seconds: until the answer was there to be sent.
-            rows: how many it answered, or kept.
+            places: where they are counted, if anywhere.
+            rows: how many each answers, or keeps.
         """
-        with self._lock:
-            self._gauges.numbers[self._in_progress] -= 1
-            if places is None:
-                return
-            numbers = self._counters.numbers
-            numbers[places.number] += 1
-            if rows:
-                numbers[places.rows] += rows
-            numbers = self._durations.numbers
-            numbers[places.seconds] += seconds
-            numbers[places.buckets[bisect_left(SECONDS, seconds)]] += 1
+        # Numbers that were mapped before a file grew are the same bytes of it.
+        lock, gauges, in_progress = self._lock, self._gauges.numbers, self._in_progress
+        if places is None:
+
+            def ended(_: float) -> None:
+                with lock:
+                    gauges[in_progress] -= 1
+
+            return ended
+        number, total, buckets, of_rows = places
+        numbers, durations = self._counters.numbers, self._durations.numbers
+
+        def answered(seconds: float) -> None:
+            bucket = buckets[bisect_left(SECONDS, seconds)]
+            with lock:
+                gauges[in_progress] -= 1
+                numbers[number] += 1
+                if rows:
+                    numbers[of_rows] += rows
+                durations[total] += seconds
+                durations[bucket] += 1
+
+        return answered
 
     def collect(self) -> list[Metric]:
         """The figures of all processes that count into this folder, added up."""

@@ -9,13 +9,13 @@ import os
 import random
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask, request
 
-from server.logs import Ids, RequestLine, current_ids, log_request
-from server.web.counters import OTHER, Counters, Places
+from server.logs import Ids, RequestLine, current_ids
+from server.web.counters import OTHER, Counters, Tally
 from server.web.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -35,18 +35,17 @@ _random = random.Random()  # noqa: S311
 os.register_at_fork(after_in_child=_random.seed)
 
 
-# Method, path as WSGI has it, status, route, endpoint, key, remote address, rows and action of a request.
-Facts = tuple[str, str, str, str, str | None, str | None, str | None, int | None, str]
+# Method, mount and path as WSGI has them, status, route, endpoint, key, remote address, rows and action of a request.
+Facts = tuple[str, str, str, str, str, str | None, str | None, str | None, int | None, str]
 # Kinds of requests that are remembered.
 MOST_KINDS = 1024
 
 
 class _Kind(NamedTuple):
-    """What requests alike have in common: where they are counted, how many rows each answers, and their line."""
+    """What requests alike have in common: what counts each, and what logs it."""
 
-    places: Places | None
-    rows: int
-    line: RequestLine | None
+    tally: Tally | None
+    log: Callable[[float, Ids], None] | None
 
 
 class Observation:
@@ -60,10 +59,14 @@ class Observation:
 
     def __init__(self, application: "WSGIApplication", metrics: Metrics | None, logs: bool) -> None:
         self._application, self._metrics, self._logs = application, metrics, logs
+        self._counters: Counters | None = None
         self._kinds: dict[Facts, _Kind] = {}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """The application's answer, with the request's id."""
+        """The application's answer, with the request's id.
+
+        What is logged of the request holds nothing of what was asked but where: neither query nor body.
+        """
         began = time.perf_counter()
         status = FAILED
         ids = ids_of(environ)
@@ -73,7 +76,9 @@ class Observation:
             status = line[:3]
             return start_response(line, [*headers, (HEADER, ids.request)], *error)
 
-        counters = self._metrics.counters if self._metrics is not None else None
+        counters = self._counters
+        if counters is None and self._metrics is not None:
+            counters = self._counters = self._metrics.counters
         if counters is not None:
             counters.begun()
         before = current_ids.set(ids)
@@ -82,32 +87,28 @@ class Observation:
         finally:
             try:
                 if counters is not None or self._logs:
-                    self._tell(counters, environ, status, time.perf_counter() - began, ids)
+                    # Every call of a function from here on takes a hundredth of what a prediction does.
+                    seconds, get = time.perf_counter() - began, environ.get
+                    facts: Facts = (
+                        environ["REQUEST_METHOD"], get("SCRIPT_NAME", ""), get("PATH_INFO", ""), status,
+                        get(ROUTE, OTHER), get(ENDPOINT), get(KEY), get("REMOTE_ADDR"), get(ROWS), get(ACTION, PREDICT),
+                    )  # fmt: skip
+                    kind = self._kinds.get(facts) or self._learn(facts, counters)
+                    if kind.tally is not None:
+                        kind.tally(seconds)
+                    if kind.log is not None:
+                        kind.log(seconds, ids)
             finally:
                 current_ids.reset(before)
 
-    def _tell(
-        self, counters: Counters | None, environ: "WSGIEnvironment", status: str, seconds: float, ids: Ids
-    ) -> None:
-        """Count and log the request; the line holds nothing of what was asked but where: neither query nor body."""
-        get = environ.get
-        facts: Facts = (
-            environ["REQUEST_METHOD"], get("SCRIPT_NAME", "") + get("PATH_INFO", ""), status, get(ROUTE, OTHER),
-            get(ENDPOINT), get(KEY), get("REMOTE_ADDR"), get(ROWS), get(ACTION, PREDICT),
-        )  # fmt: skip
-        kind = self._kinds.get(facts) or self._learn(facts, counters)
-        if counters is not None:
-            counters.answered(kind.places, seconds, kind.rows)
-        if kind.line is not None:
-            log_request(seconds, kind.line, ids)
-
     def _learn(self, facts: Facts, counters: Counters | None) -> _Kind:
-        method, path, status, route, endpoint, key, remote, rows, action = facts
+        method, mount, path, status, route, endpoint, key, remote, rows, action = facts
         done = rows if rows and endpoint and status[0] == "2" else 0
         where = (route, method, status, endpoint, action) if done else (route, method, status)
         places = counters.places(*where) if counters is not None else None
-        line = RequestLine(method, path, status, route, endpoint, key, remote, rows) if self._logs else None
-        kind = _Kind(places, done, line)
+        line = RequestLine(method, mount + path, status, route, endpoint, key, remote, rows) if self._logs else None
+        tally = counters.tally(places, done) if counters is not None else None
+        kind = _Kind(tally, line.log if line is not None else None)
         if len(self._kinds) >= MOST_KINDS:
             self._kinds.clear()
         # Where there was no room there may be some later.

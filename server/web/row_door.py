@@ -105,8 +105,8 @@ class RowDoor:
         if "HTTP_AUTHORIZATION" in environ:
             scheme, _, token = environ["HTTP_AUTHORIZATION"].partition(" ")
             sent = token.strip() if scheme == "Bearer" and "=" not in token else None
-        key = self._keys.of(sent) if sent else None
-        if key is None or "predict" not in key.scopes or not key.opens(endpoint):
+        key = self._keys.opening(sent, "predict", endpoint) if sent else None
+        if key is None:
             return False
         environ[KEY] = key.name
         return True

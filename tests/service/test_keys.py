@@ -43,6 +43,28 @@ def test_a_key_is_found_by_what_was_sent(make_ring):
     assert ring.of("Secret") is ring.of("") is ring.of("sécret\udcff".encode("utf-8", "replace").decode()) is None
 
 
+def test_a_key_opens_its_scopes_and_endpoints_however_often_it_is_asked(make_ring):
+    narrow = Key(name="narrow", hash=hash_of("narrow"), scopes=("predict",), endpoints=("titanic",))
+    ring = make_ring(keys=[key.model_dump(mode="json") for key in (APP, narrow)])
+    for _ in range(2):
+        assert ring.opening("narrow", "predict", "titanic") == narrow
+        assert ring.opening("secret", "read", "any") == APP
+        assert ring.opening("narrow", "predict", "other") is ring.opening("narrow", "read", "titanic") is None
+        assert ring.opening("secret", "predict", "any") is ring.opening("neither", "read", "any") is None
+
+
+def test_what_a_key_opened_it_opens_no_more_once_the_file_says_so(make_ring, tmp_path):
+    write(tmp_path / "keys.yaml", keys_text([APP]))
+    ring = make_ring(keys="keys.yaml")
+    assert ring.opening("secret", "read", "titanic") == APP
+    fewer = APP.model_copy(update={"scopes": ("predict",)})
+    write(tmp_path / "keys.yaml", keys_text([fewer]))
+    assert ring.opening("secret", "read", "titanic") is None
+    assert ring.opening("secret", "predict", "titanic") == fewer
+    write(tmp_path / "keys.yaml", keys_text([]))
+    assert ring.opening("secret", "predict", "titanic") is None
+
+
 def test_a_file_that_is_not_there_yet_lets_nobody_in(make_ring, tmp_path):
     ring = make_ring(keys="keys.yaml")
     assert (ring.is_open, ring.is_empty, ring.of("secret")) == (False, True, None)

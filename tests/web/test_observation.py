@@ -236,6 +236,8 @@ def test_a_line_that_nobody_else_wants_is_what_a_record_would_tell(
     stderr = logs._Stderr(LineFormatter(as_json))
     monkeypatch.setattr(logging.getLogger("server"), "handlers", [stderr])
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    # Who wants lines is seen once a second.
+    monkeypatch.setattr(logs.RequestLine, "_now", logs.NEVER)
     with output:
         asked(Observation(answers, None, True), **sent)
         output.seek(0)
@@ -245,3 +247,25 @@ def test_a_line_that_nobody_else_wants_is_what_a_record_would_tell(
         moment, duration = json.loads(line)["time"], json.loads(line)["duration_ms"]
         assert datetime.fromisoformat(moment) >= datetime.fromisoformat(json.loads(record)["time"])
         assert 0 < duration < 1000
+
+
+def test_who_wants_records_later_has_them_from_the_next_second_on(logged, monkeypatch):
+    # Lines of the level that is logged by default.
+    logged(LineFormatter())
+    output, moment = io.StringIO(), 1_700_000_000.5
+    monkeypatch.setattr("sys.stderr", output)
+    monkeypatch.setattr(logging.getLogger("server"), "handlers", [logs._Stderr(LineFormatter())])
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(logs.RequestLine, "_now", logs.NEVER)
+    monkeypatch.setattr(logs.time, "time", lambda: moment)
+    records = []
+    monkeypatch.setattr(logging.getLogger(logs.REQUESTS), "handlers", [])
+    observed = Observation(answers, None, True)
+    asked(observed)
+    handler = logging.Handler()
+    handler.emit = records.append
+    logging.getLogger(logs.REQUESTS).addHandler(handler)
+    moment += 1
+    asked(observed)
+    assert len(output.getvalue().splitlines()) == 2
+    assert [record.fields["status"] for record in records] == [200]
