@@ -207,6 +207,11 @@ def test_the_pages_of_endpoints_and_the_index_lead_to_runs(client):
     assert "/runs?endpoint=titanic" in page_of(client, "/titanic").links
 
 
+def test_the_pages_of_runs_lead_to_the_api(client):
+    for path in ("/runs", f"/runs/{newest(client)['run_id']}"):
+        assert "/docs" in page_of(client, path).links
+
+
 def test_links_stand_below_the_prefixes(make_client):
     client = make_client({"titanic": titanic_endpoint()}, base_url="ml")
     answer = client.get("/ml/runs?_format=html&limit=1", base_url="http://x/app", headers=BROWSER)
