@@ -3,13 +3,14 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
 from pathlib import Path
 
 from sqlalchemy import URL, create_engine, text
+
+from tests.ports import free_port
 
 PASSWORD = "secret@work/1"
 
@@ -29,9 +30,7 @@ class Postgres:
     def __init__(self, programs: Path) -> None:
         self._programs = programs
         self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def url(self, database: str = "postgres", password: str = PASSWORD) -> str:
         """By TCP, with the password."""

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import requests
 from server.service.experiment_book import ExperimentBook
 from tests.conftest import titanic_endpoint, write_config
 from tests.live.processes import ServerProcess, begin, begin_prepared
+from tests.ports import free_port
 
 APP = "wsgi:app"
 
@@ -30,9 +30,7 @@ class LiveServer:
     def __init__(self, config: Path, log: Path, workers: int = 2, app: str = APP, prepared: bool = True) -> None:
         self.config, self.log, self.workers, self.app = config, log, workers, app
         self._begin = begin_prepared if prepared else begin
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: ServerProcess | None = None
         self._groups: list[int] = []

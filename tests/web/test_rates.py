@@ -12,6 +12,7 @@ from server.config import hash_of
 from server.errors import ConfigError
 from tests.conftest import ROOT, ROW
 from tests.jobs.test_runner import until
+from tests.ports import free_port
 from tests.web.conftest import assert_problem
 
 pytestmark = pytest.mark.slow
@@ -112,9 +113,7 @@ def redis(tmp_path):
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     running: list[subprocess.Popen[bytes]] = []
 
     def start():
