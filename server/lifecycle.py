@@ -10,7 +10,6 @@ import importlib
 import logging
 import os
 import select
-import shutil
 import signal
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from gunicorn.glogging import Logger
 
 from server.errors import ServerError
 from server.logs import LineFormatter
-from server.web.counters import FOLDER, PREFIX, clear_place, take_place
+from server.web.counters import FOLDER, PREFIX, clear_place, discard, take_place
 
 # Seconds that a new configuration may take to be tried.
 PATIENCE = 300.0
@@ -57,13 +56,7 @@ def prepare_metrics() -> None:
     os.environ[FOLDER] = str(folder)
     _folder.append(folder)
     if given is None:
-        atexit.register(_discard, folder, os.getpid())
-
-
-def _discard(folder: Path, master: int) -> None:
-    # Workers end, too.
-    if os.getpid() == master:
-        shutil.rmtree(folder, ignore_errors=True)
+        atexit.register(discard, str(folder), os.getpid())
 
 
 def assign_place(arbiter: Any, worker: Any) -> None:

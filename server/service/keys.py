@@ -45,11 +45,6 @@ class KeyRing:
         """The keys that are known now."""
         return [key for alike in self._keys.values() for _, key in alike]
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether keys are asked for, and there are none."""
-        return not self.is_open and not self._keys
-
     def of(self, presented: str) -> Key | None:
         """The key that was presented, if it is one; compared in constant time."""
         if self.file and time.monotonic() - self._looked > BETWEEN_LOOKS:

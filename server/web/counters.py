@@ -206,6 +206,11 @@ class Counters:
 def _close(files: Iterable[_File], own_folder: str | None, owner: int) -> None:
     for file in files:
         file.close()
-    # Forked processes end, too.
-    if own_folder is not None and os.getpid() == owner:
-        shutil.rmtree(own_folder, ignore_errors=True)
+    if own_folder is not None:
+        discard(own_folder, owner)
+
+
+def discard(folder: str, owner: int) -> None:
+    """Remove a folder of figures, if this is the process that made it: those forked from it end, too."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -34,7 +34,7 @@ def write(file, text):
 
 def test_without_keys_nobody_is_asked(make_ring):
     ring = make_ring()
-    assert (ring.is_open, ring.is_empty) == (True, False)
+    assert (ring.is_open, ring.all()) == (True, [])
 
 
 def test_a_key_is_found_by_what_was_sent(make_ring):
@@ -67,7 +67,7 @@ def test_what_a_key_opened_it_opens_no_more_once_the_file_says_so(make_ring, tmp
 
 def test_a_file_that_is_not_there_yet_lets_nobody_in(make_ring, tmp_path):
     ring = make_ring(keys="keys.yaml")
-    assert (ring.is_open, ring.is_empty, ring.of("secret")) == (False, True, None)
+    assert (ring.is_open, ring.all(), ring.of("secret")) == (False, [], None)
     write(tmp_path / "keys.yaml", keys_text([APP]))
     assert ring.of("secret") == APP
     write(tmp_path / "keys.yaml", keys_text([]))
