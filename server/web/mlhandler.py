@@ -59,7 +59,9 @@ class MLHandlerResource(GuardedResource):
         views = [name for name in VIEWS if name in request.args] if b"_" in query or b"%5" in query else []
         if "_download" in views:
             return "admin"
-        return "read" if views or not (query or request.content_length) else "predict"
+        # A body's length may not be known before it was read.
+        is_page = not (query or request.content_length or "Transfer-Encoding" in request.headers)
+        return "read" if views or is_page else "predict"
 
     def get(self) -> Response:
         """The page, a description, the data, the model, or predictions for the columns given."""

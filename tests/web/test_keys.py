@@ -29,6 +29,22 @@ DOORS = [
     ("GET", "/titanic?Age=1&%5fcache=&x", {}, "read"),
     ("GET", "/titanic", {"query_string": ROW}, "predict"),
     ("HEAD", "/titanic", {"query_string": ROW}, "predict"),
+    ("GET", "/titanic", {"json": ROW}, "predict"),
+    # Chunked, as gunicorn hands it on.
+    (
+        "GET",
+        "/titanic",
+        {
+            "data": json.dumps(ROW),
+            "content_type": "application/json",
+            "environ_overrides": {
+                "CONTENT_LENGTH": "",
+                "wsgi.input_terminated": True,
+                "HTTP_TRANSFER_ENCODING": "chunked",
+            },
+        },
+        "predict",
+    ),
     ("POST", "/titanic", {"json": [ROW]}, "predict"),
     ("POST", "/titanic?_action=predict", {"json": [ROW]}, "predict"),
     ("POST", "/titanic?_action=score", {}, "predict"),
