@@ -66,7 +66,7 @@ def fit(prepared: Prepared, recipe: Recipe, allowed: tuple[str, ...], report: Re
 def row_path_of(fitted: Fitted, prepared: Prepared) -> dict[str, Any]:
     """Whether single rows can be answered without the pipeline, compared with it now, and what by or why not."""
     some = prepared.rows.iloc[:: max(1, len(prepared.rows) // COMPARED)]
-    return verified(fitted.estimator, fitted.schema, fitted.schema.parse_features(some)).to_dict()
+    return verified(fitted.estimator, fitted.schema, fitted.schema.parse_features(some)).to_facts()
 
 
 def _tabular(prepared: Prepared, recipe: Recipe, cls: type) -> tuple[Estimator, Schema]:

@@ -18,6 +18,8 @@ OFF = "server.row_path is off"
 TRANSFORMED = "the rows go through a transform first"
 # Within 64 bits, as a table has integers.
 MOST_INTEGER = 2**63
+# Of what is taken apart and how it is compared: a change of either begins another number.
+FORM = 1
 # How a model of the family is taken apart, and compared; by exact class, as other families build on these.
 PATHS: dict[type[Estimator], tuple[type[RowPath], Callable[..., str | None]]] = {
     TabularEstimator: (RowPath, difference),
@@ -33,8 +35,12 @@ class OneRow:
     why: str = "the model reads more than the cells of one row"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, as they stand in the facts of a training and in ?_params."""
+        """Plain JSON values, as they stand in ?_params."""
         return {"serves": self.path is not None, "why": self.why}
+
+    def to_facts(self) -> dict[str, Any]:
+        """As `to_dict`, with what tells later whether it still holds."""
+        return self.to_dict() | {"form": FORM}
 
     def __str__(self) -> str:
         return f"one row is answered by {self.why}" if self.path else f"the pipeline answers one row: {self.why}"
@@ -50,6 +56,13 @@ class OneRow:
         except Unusual:
             return None
         return answer if answer is None or answer.ndim == 1 else answer.tolist()
+
+    def instances(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, dict[str, float] | None]] | None:
+        """What `instance` tells of each row; None if one of them is for the pipeline, or all are to be together."""
+        if self.path is None or (len(rows) > 1 and not self.path.answers_row_by_row):
+            return None
+        found = [told for row in rows if (told := self.instance(row)) is not None]
+        return found if len(found) == len(rows) else None
 
     def instance(self, row: Mapping[str, Any]) -> tuple[Any, dict[str, float] | None] | None:
         """The prediction for one row and the probability of each class, if any; None if it is for the pipeline."""
@@ -85,14 +98,13 @@ def verified(estimator: Estimator, schema: Schema, features: pd.DataFrame | None
 
 
 def restored(estimator: Estimator, schema: Schema, facts: Mapping[str, Any], same_versions: bool) -> OneRow:
-    """The path of a model out of a file; what its training found holds as long as the libraries are the same."""
+    """The path of a model out of a file; what its training found holds as long as code and libraries are the same."""
     known = facts.get("row_path")
-    if not known or not same_versions:
+    if not known or known.get("form") != FORM or not same_versions:
         return verified(estimator, schema)
     if not known["serves"]:
         return OneRow(None, known["why"])
     try:
         return OneRow(PATHS[type(estimator)][0](estimator.model, schema), known["why"])
-    except NotUnderstood as error:
-        # Another release of this server may have found it.
-        return OneRow(None, str(error))
+    except Exception:  # noqa: BLE001 - as in `verified`, which then says what is wrong
+        return verified(estimator, schema)

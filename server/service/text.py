@@ -62,9 +62,8 @@ class TextEndpoint(Endpoint):
         served = self._models.current()
         if served is None or not served.schema.features or not all(map(_is_text, texts)):
             return None
-        found = [served.one_row.instance({served.schema.names[0]: text}) for text in texts]
-        answers = [self._told(label, _last(known)) for label, known in filter(None, found)]
-        return answers if len(answers) == len(texts) else None
+        found = served.one_row.instances([{served.schema.names[0]: text} for text in texts])
+        return None if found is None else [self._told(label, _last(known)) for label, known in found]
 
     def _told(self, label: Any, confidence: float | None) -> dict[str, Any]:
         return {"prediction": self._called(label), "confidence": confidence}

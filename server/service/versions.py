@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
-LIBRARIES = ("scikit-learn", "statsmodels", "pandas", "numpy")
+LIBRARIES = ("scikit-learn", "statsmodels", "pandas", "numpy", "scipy")
 
 
 @cache

@@ -57,3 +57,18 @@ class Single:
 
     def predict_proba(self, rows):
         return np.array([[0.25, 0.75]])
+
+
+class Rule(BaseEstimator):
+    """A classifier of texts that knows its two classes by their places only."""
+
+    def fit(self, rows, labels):
+        self.rows_ = rows.shape[0]
+        return self
+
+    def predict(self, rows):
+        return (self.predict_proba(rows)[:, 1] > 0.5).astype(int)
+
+    def predict_proba(self, rows):
+        likely = np.asarray(rows.sum(axis=1)).ravel() > 0
+        return np.column_stack([1.0 - likely, likely])

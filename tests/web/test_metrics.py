@@ -94,7 +94,7 @@ def test_made_up_paths_and_methods_make_no_new_series(watched):
     assert {text for name, text in labels if name == "route"} <= {"other", "/runs/<run_id>"}
     assert set().union(*({name for name, _ in sample} for s in after.values() for sample in s)) <= {
         "route", "method", "status", "endpoint", "action", "state", "le",
-        "python", "scikit_learn", "statsmodels", "pandas", "numpy",
+        "python", "scikit_learn", "statsmodels", "pandas", "numpy", "scipy",
     }  # fmt: skip
 
 

@@ -8,11 +8,19 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from server.estimators.row_path import RowPath
+from server.estimators.row_path.linear import LogisticClassifier
+from server.estimators.tabular import TabularEstimator
+from server.service.one_row import FORM as NOW
+from server.service.one_row import PATHS, restored
 from tests.conftest import ROOT, ROW, titanic_endpoint
+from tests.estimators.row_path.passengers import fitted as passengers
 from tests.registering import API, algorithm, flower, registry, write_models
 from tests.web.conftest import FORM, URL, build
 
@@ -200,3 +208,43 @@ def test_a_brought_model_that_is_not_understood_is_served_by_itself(make_client,
     told = client.get("/own?_params").json["row_path"]
     assert told == {"serves": False, "why": "FunctionTransformer is not taken apart"}
     assert client.get("/own", query_string=features.iloc[7].to_dict()).json == model.predict(features[7:8]).tolist()
+
+
+def test_rows_of_a_model_that_draws_lots_are_asked_together(make_client, tmp_path):
+    features = pd.read_csv(ROOT / "data" / "iris.csv").iloc[:8, :3]
+    model = make_pipeline(StandardScaler(), DummyClassifier(strategy="uniform", random_state=0))
+    model.fit(features, [0, 1] * 4)
+    client = make_client(brought(tmp_path, model))
+    assert client.get("/own?_params").json["row_path"]["serves"] is True
+    several = client.post("/own", json=features.to_dict("records")).json
+    assert several == model.predict(features).tolist()
+    assert set(several) == {0, 1}
+    assert client.post("/own", json=features.iloc[0].to_dict()).json == model.predict(features[:1]).tolist()
+
+
+def test_where_a_difference_is_found_in_a_training_the_pipeline_serves_and_says_so(make_client, monkeypatch, caplog):
+    monkeypatch.setattr(LogisticClassifier, "predict", lambda self, row: np.array([1]))
+    with caplog.at_level("INFO", "server"):
+        client = make_client({"titanic": titanic_endpoint()})
+        assert client.get(URL, query_string=ROW).json == [0]
+    told = client.get(f"{URL}?_params").json["row_path"]
+    assert told["serves"] is False
+    assert told["why"].startswith("the pipeline answers 0, not 1, for ")
+    assert f"the pipeline answers one row: {told['why']}" in caplog.text
+    assert client.post(URL, json=ROW).json == [0]
+    monkeypatch.undo()
+    # Of what was found then, nothing is looked at again.
+    assert client.get(f"{URL}?_params").json["row_path"] == told
+
+
+@pytest.mark.parametrize("form", [None, NOW - 1, NOW])
+@pytest.mark.parametrize("same_versions", [True, False])
+def test_what_another_release_found_is_looked_at_again(monkeypatch, form, same_versions):
+    estimator, schema, _ = passengers(LogisticRegression)
+    monkeypatch.setitem(PATHS, TabularEstimator, (RowPath, lambda *_: "it differs"))
+    known = {"serves": True, "why": "found then"} | ({"form": form} if form is not None else {})
+    one_row = restored(estimator, schema, {"row_path": known}, same_versions)
+    if form == NOW and same_versions:
+        assert (one_row.path is not None, one_row.why) == (True, "found then")
+    else:
+        assert (one_row.path, one_row.why) == (None, "it differs")

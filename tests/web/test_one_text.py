@@ -5,12 +5,14 @@ import json
 import joblib
 import pandas as pd
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
 from tests.conftest import ROOT, titanic_endpoint, wait_until_ready
+from tests.estimators.outside import Rule
 from tests.registering import API, registry
 from tests.web.conftest import FORM, build
 from tests.web.test_one_row import BROWSER, JSON, told
@@ -215,3 +217,23 @@ def test_two_pickles_are_compared_when_they_are_loaded(make_client, tmp_path):
     client = make_client({"own": texts("/own", {"path": "c.pkl", "vectorizer": "v.pkl"}, data=None)})
     assert client.get("/own?_params").json["row_path"]["serves"] is True
     assert client.get("/own", query_string={"query": QUERY}).json["prediction"] in LABELS.values()
+
+
+def test_a_classifier_without_names_for_its_classes_tells_how_sure_it_is(make_client, tmp_path):
+    rows = pd.read_csv(ROOT / "data" / "reviews.csv").head(50)
+    joblib.dump(make_pipeline(TfidfVectorizer(), Rule()).fit(rows["text"], rows["label"]), tmp_path / "own.pkl")
+    client = make_client({"own": texts("/own", {"path": "own.pkl"}, data=None)})
+    for query, sure in (("film", 1.0), ("qwrtzpsdf", 0.0)):
+        answer = client.get("/own", query_string={"query": query})
+        assert (answer.status_code, answer.json["confidence"]) == (200, sure)
+
+
+def test_texts_of_a_model_whose_rows_may_know_of_one_another_are_asked_together(make_client, tmp_path):
+    rows = pd.read_csv(ROOT / "data" / "reviews.csv").head(50)
+    model = make_pipeline(TfidfVectorizer(), DummyClassifier(strategy="uniform", random_state=0))
+    joblib.dump(model.fit(rows["text"], rows["label"]), tmp_path / "own.pkl")
+    client = make_client({"own": texts("/own", {"path": "own.pkl"}, data=None)})
+    assert client.get("/own?_params").json["row_path"]["serves"] is True
+    several = client.post("/own", json=[{"query": QUERY}] * 8).json
+    assert [told["prediction"] for told in several] == [LABELS[label] for label in model.predict([QUERY] * 8)]
+    assert len({told["prediction"] for told in several}) == 2

@@ -9,6 +9,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 
+from server.estimators.independence import answers_row_by_row
 from server.estimators.row_path.choice import kernel_of
 from server.estimators.row_path.encoder import chained, step_of
 from server.estimators.row_path.steps import NotUnderstood, Step, number_row
@@ -37,11 +38,13 @@ class RowPath:
         self.kernel = kernel_of(estimator, is_sparse)
         if not self.kernel.computes and self.kernel.wants_names:
             raise NotUnderstood(f"{type(estimator).__name__} has no kernel, and was fitted on a table")
-        # Of several targets there is one list of classes for each.
         classes = getattr(estimator, "classes_", ())
-        self._labels = None if any(np.ndim(label) for label in classes) else [str(label) for label in classes]
+        self._labels = [str(label) for label in classes]
         self._knows_proba = hasattr(model, "predict_proba")
-        self.has_proba = self._labels is not None and self._knows_proba
+        # Of several targets there is one list of classes for each.
+        self.has_proba = self._knows_proba and not any(np.ndim(label) for label in classes)
+        # Otherwise what is told of a row may be another thing beside others.
+        self.answers_row_by_row = answers_row_by_row(model)
 
     def _parts(self, model: Any, names: Sequence[str]) -> tuple[Step, Any, bool]:
         """What comes before the estimator, the estimator, and whether it gets a sparse matrix."""
@@ -70,7 +73,7 @@ class RowPath:
         Raises:
             Unusual: the pipeline must answer, or refuse.
         """
-        return np.concatenate([self.answer(cells) for cells in self._reader.read(rows)])
+        return np.concatenate([self.answer(cells) for cells in self._cells(rows)])
 
     def predict_proba(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
         """For each row the probability of each class.
@@ -78,9 +81,7 @@ class RowPath:
         Raises:
             Unusual: as `predict`, or there are no probabilities to tell in this form.
         """
-        found = [self.probabilities(cells).tolist() for cells in self._reader.read(rows)]
-        labels = self._labels or [str(number) for number in range(len(found[0]))]
-        return [dict(zip(labels, row, strict=True)) for row in found]
+        return [self._by_class(self.probabilities(cells)) for cells in self._cells(rows)]
 
     def instance(self, row: Mapping[str, Any]) -> tuple[Any, dict[str, float] | None]:
         """The prediction for one row, and the probability of each class, where there are any.
@@ -88,20 +89,26 @@ class RowPath:
         Raises:
             Unusual: as `predict`, or a row has several predictions.
         """
-        if self._knows_proba and self._labels is None:
+        if self._knows_proba and not self.has_proba:
             raise Unusual
-        encoded = self.encode(self._reader.read([row])[0])
-        if self._labels is None or not self._knows_proba:
-            found, known = self._answer(encoded), None
+        cells = self._reader.read([row])[0]
+        if self.has_proba:
+            found, likely = self.both(cells)
+            known = self._by_class(likely)
         else:
-            try:
-                found, likely = self.kernel.both(encoded)
-            except (ValueError, TypeError):
-                raise Unusual from None
-            known = dict(zip(self._labels, likely[0].tolist(), strict=True))
+            found, known = self.answer(cells), None
         if found.ndim != 1:
             raise Unusual
         return found.tolist()[0], known
+
+    def _cells(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Cell]]:
+        if len(rows) > 1 and not self.answers_row_by_row:
+            raise Unusual
+        return self._reader.read(rows)
+
+    def _by_class(self, likely: np.ndarray) -> dict[str, float]:
+        labels = self._labels or map(str, range(len(likely)))
+        return dict(zip(labels, likely.tolist(), strict=True))
 
     def answer(self, cells: Sequence[Cell]) -> np.ndarray:
         """The answer for one row's cells, in the order of the schema's features: shape (1,) or (1, n_outputs).
@@ -124,6 +131,19 @@ class RowPath:
             return self.kernel.predict_proba(row)[0]
         except (ValueError, TypeError):
             raise Unusual from None
+
+    def both(self, cells: Sequence[Cell]) -> tuple[np.ndarray, np.ndarray]:
+        """What `answer` and `probabilities` tell of one row; what they have in common is done once.
+
+        Raises:
+            Unusual: as `probabilities`.
+        """
+        row = self.encode(cells)
+        try:
+            found, likely = self.kernel.both(row)
+        except (ValueError, TypeError):
+            raise Unusual from None
+        return found, likely[0]
 
     def _answer(self, row: Encoded) -> np.ndarray:
         try:

@@ -12,6 +12,8 @@ Row = Sequence[Cell] | np.ndarray
 Step = Callable[[Any], Row]
 # The place of a category that has no column of its own, and that of one which must not come.
 NOWHERE, REFUSED = -1, -2
+# The category None of an array of objects: a missing cell is NaN, which is another one.
+NONE_ITSELF = object()
 
 
 class NotUnderstood(Exception):
@@ -37,8 +39,12 @@ def imputed(imputer: Any) -> Step:
         raise NotUnderstood("SimpleImputer marks missing cells, or takes other values for missing")
     if any(value is None or value != value for value in statistics):
         raise NotUnderstood("SimpleImputer leaves out columns without any value")
+    # These take a text for the number that it spells, or refuse it.
+    only_numbers = imputer.strategy in ("mean", "median")
 
     def step(cells: Row) -> Row:
+        if only_numbers and str in map(type, cells):
+            cells = number_row(cells)
         if isinstance(cells, np.ndarray):
             return np.where(np.isnan(cells), statistics, cells)
         return [value if cell is None else cell for cell, value in zip(cells, statistics, strict=True)]
@@ -136,7 +142,9 @@ def _numbered(values: Any, rare: Any) -> tuple[dict[Any, int], int]:
 
 def _key(value: Any) -> Any:
     plain = value.item() if isinstance(value, np.generic) else value
-    return None if plain is None or plain != plain else plain
+    if plain is None:
+        return NONE_ITSELF
+    return None if plain != plain else plain
 
 
 def standardised(scaler: Any) -> Step:

@@ -1,13 +1,24 @@
 """Does a row path answer as its pipeline does? Asked before it serves."""
 
 from collections.abc import Sequence
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from server.errors import InvalidRows, NotReady
+from server.estimators.row_path.kernels import Kernel
 from server.estimators.row_path.path import RowPath
-from server.estimators.row_path.probes import Rows, cells_of, edge_rows, features_of, ordinary_rows, wild_rows
+from server.estimators.row_path.probes import (
+    Rows,
+    cells_of,
+    edge_rows,
+    features_of,
+    misplaced_rows,
+    ordinary_rows,
+    wild_rows,
+)
 from server.estimators.row_path.text_probes import text_rows
 from server.estimators.row_path.texts import TextPath
 from server.estimators.tabular import TabularEstimator
@@ -18,7 +29,9 @@ from server.schema.cells import Cell, Unusual
 # estimator answers itself: it does so in its own time, and only the encoder is on trial.
 COMPUTED, OWN = 100, 12
 # Rows that are looked at alone, which costs the pipeline ten milliseconds each.
-ALONE = 60
+ALONE, MISPLACED = 60, 20
+# One end of a column's range for so many of those rows; no more cells in rows with an odd one than these.
+EACH_END, WILD_CELLS = 5, 2**19
 
 
 def difference(path: RowPath, estimator: TabularEstimator, schema: Schema, features: pd.DataFrame | None) -> str | None:
@@ -32,8 +45,17 @@ def difference(path: RowPath, estimator: TabularEstimator, schema: Schema, featu
     known = [] if features is None else cells_of(features.iloc[_spread(len(features), count)])
     ordinary = ordinary_rows(schema, known, count)
     comparison = Comparison(path, estimator, schema)
-    tame: Rows = [*known, *ordinary, *edge_rows(path, ordinary)]
-    return comparison.of(tame) or comparison.of(wild_rows(schema, ordinary, count))
+    parts: list[Rows] = [
+        [*known, *ordinary, *edge_rows(path, schema, ordinary, count // EACH_END)],
+        wild_rows(schema, ordinary, _most_wild(len(schema.features), count)),
+        *([row] for row in islice(misplaced_rows(schema, ordinary), MISPLACED)),
+    ]
+    return next(filter(None, map(comparison.of, parts)), None) or comparison.nothing_compared()
+
+
+def _most_wild(columns: int, count: int) -> int:
+    """How many rows with an odd cell: enough for a missing and an unknown one in each column, unless there are many."""
+    return max(count, min(2 * columns, WILD_CELLS // columns, 10 * count))
 
 
 def text_difference(
@@ -46,7 +68,8 @@ def text_difference(
     """
     count = COMPUTED if path.kernel.computes else OWN
     known = [] if features is None else cells_of(features.iloc[_spread(len(features), count)])
-    return Comparison(path, estimator, schema).of(list(text_rows(known, path.terms, count)))
+    comparison = Comparison(path, estimator, schema)
+    return comparison.of(list(text_rows(known, path.terms, count))) or comparison.nothing_compared()
 
 
 def _spread(rows: int, count: int) -> np.ndarray:
@@ -55,9 +78,12 @@ def _spread(rows: int, count: int) -> np.ndarray:
 
 
 class Comparison:
-    """Answers of a row path beside those of its pipeline."""
+    """Answers of a row path beside those of its pipeline; `answered` and `likely` count rows that it answered itself,
+    and those for which it told probabilities.
+    """
 
     def __init__(self, path: RowPath, estimator: TabularEstimator, schema: Schema) -> None:
+        self.answered = self.likely = 0
         self._path = path
         self._estimator = estimator
         self._schema = schema
@@ -69,6 +95,8 @@ class Comparison:
         answers = [self._answers(row) for row in rows]
         rows = [row for row, answer in zip(rows, answers, strict=True) if answer is not None]
         found = [answer for answer in answers if answer is not None]
+        self.answered += len(found)
+        self.likely += sum(len(answer) > 1 for answer in found)
         if not rows:
             return None
         try:
@@ -82,6 +110,12 @@ class Comparison:
                 if reason:
                     return reason
         return None
+
+    def nothing_compared(self) -> str | None:
+        """Why nothing is known of the path, if so: it has left all rows to the pipeline."""
+        if self.answered and (self.likely or not self._path.has_proba):
+            return None
+        return "no row that was tried could be answered without the pipeline"
 
     def _each_alone(self, rows: Rows, found: list[list[np.ndarray]]) -> str | None:
         """Some row is refused by the pipeline: which, only each by itself can tell."""
@@ -106,13 +140,17 @@ class Comparison:
 
     def _answers(self, row: list[Cell]) -> list[np.ndarray] | None:
         try:
-            answer = [self._path.answer(row)[0]]
+            answer: list[Any] = [self._path.answer(row)[0]]
         except Unusual:
             return None
         try:
-            return [*answer, self._path.probabilities(row)]
+            answer.append(self._path.probabilities(row))
+            if type(self._path.kernel).both is Kernel.both:
+                return answer
+            label, likely = self._path.both(row)
         except Unusual:
             return answer
+        return [*answer, label[0], likely]
 
     def _expected(self, rows: Rows) -> list[np.ndarray]:
         features = features_of(rows, self._schema)
@@ -120,6 +158,8 @@ class Comparison:
         expected = [answer.to_numpy() if isinstance(answer, pd.DataFrame) else answer]
         if self._path.has_proba:
             expected.append(self._estimator.predict_proba(features).to_numpy())
+            # Both at once are to be the same.
+            expected *= 2
         return expected
 
     def _same(self, found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> bool:

@@ -19,7 +19,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, R
 
 from server.errors import UntrainableRows
 from server.estimators.row_path import RowPath
-from server.estimators.row_path.probes import cells_of
+from server.estimators.row_path.probes import cells_of, features_of
 from server.estimators.row_path.verification import Comparison
 from server.estimators.tabular import TabularEstimator
 from server.schema import Column, Kind, Schema
@@ -68,8 +68,25 @@ def compared(seed: int, count: int) -> tuple[int, str | None]:
         return compared(seed + 2**32, count)
     path = RowPath(estimator.model, schema)
     rows = [{column.name: _cell(random, column.kind) for column in columns} for _ in range(count)]
-    answered, reason = _read_alike(schema, rows)
-    return len(answered), reason or Comparison(path, estimator, schema).of(answered)
+    read, reason = _read_alike(schema, rows)
+    comparison = Comparison(path, estimator, schema)
+    reason = reason or comparison.of(read) or _together(random, path, estimator, schema, read)
+    return comparison.answered, reason
+
+
+def _together(
+    random: np.random.Generator, path: RowPath, estimator: TabularEstimator, schema: Schema, read: list[list[Any]]
+) -> str | None:
+    """The first row that is answered otherwise among a few others than they are by the pipeline."""
+    few = [read[place] for place in random.permutation(len(read))[: random.integers(2, 17)]]
+    rows = [dict(zip(schema.names, cells, strict=True)) for cells in few]
+    try:
+        found = path.predict(rows)
+    except Unusual:
+        return None
+    expected = estimator.predict(features_of(few, schema))
+    alike = np.isclose(found, expected, rtol=1e-9) if found.dtype.kind == "f" else found == expected
+    return None if np.all(alike) else f"{found} instead of {expected} for {rows}"
 
 
 def _column(random: np.random.Generator, kind: Kind) -> pd.Series:

@@ -1,14 +1,29 @@
 """A path that differs from its pipeline is found out, wherever the difference lies."""
 
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import is_classifier
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
+from sklearn.svm import SVC, SVR
 
 from server.estimators.row_path import RowPath, difference, joined_trees
+from server.estimators.row_path.choice import KERNELS
 from server.estimators.row_path.joined_trees import JoinedPredictor, JoinedTree
 from server.estimators.row_path.probes import cells_of, edge_rows, features_of, ordinary_rows
-from tests.estimators.row_path.passengers import fitted
+from server.estimators.row_path.terms import whole
+from server.estimators.tabular import TabularEstimator
+from server.schema import Column, Kind, Schema
+from server.schema.cells import Unusual
+from tests.estimators.row_path.passengers import around, fitted
 
 
 def test_a_coefficient_that_differs_in_its_last_digits_is_found():
@@ -62,7 +77,7 @@ def test_without_rows_of_the_training_those_made_from_the_schema_are_compared():
 def test_rows_are_made_on_both_sides_of_thresholds():
     estimator, schema, features = fitted(RandomForestClassifier, n_estimators=5, random_state=0)
     path = RowPath(estimator.model, schema)
-    rows = list(edge_rows(path, ordinary_rows(schema, cells_of(features), 10)))
+    rows = list(edge_rows(path, schema, ordinary_rows(schema, cells_of(features), 10), 0))
     encoded = np.array([path.encode(row) for row in rows])
     places, thresholds = path.kernel.thresholds
     gaps = np.abs(encoded[:, places] - thresholds).min(axis=1)
@@ -82,6 +97,86 @@ def test_trees_that_are_joined_in_parts_lead_to_the_same_leaves(monkeypatch, cls
     assert len(at_once._parts) == 1 < len(in_parts._parts)
     for row in map(path.encode, rows):
         assert in_parts.leaves(row).tolist() == at_once.leaves(row).tolist()
+
+
+def test_probabilities_that_are_told_otherwise_beside_the_label_are_found():
+    estimator, schema, features = fitted(GaussianNB)
+    path = RowPath(estimator.model, schema)
+    both = path.kernel.both
+    path.kernel.both = lambda row: (both(row)[0], both(row)[1] * (1 + 1e-9))
+    assert "the pipeline answers" in difference(path, estimator, schema, features)
+
+
+def test_an_encoder_is_tried_with_an_odd_cell_in_each_of_many_columns():
+    words = pd.DataFrame({f"c{place}": ["a", "b", "b", "a"] * 5 for place in range(30)})
+    columns = tuple(Column.of(name, words[name], categorical=True) for name in words)
+    schema = Schema(columns)
+    estimator = TabularEstimator.create(SVR, {"kernel": "linear"}, list(columns), [], True)
+    estimator.fit(schema.parse_features(words), (words["c0"] == "a") * 5.0)
+    for place in range(30):
+        for odd in (None, "never seen"):
+            path = RowPath(estimator.model, schema)
+            path._encode = otherwise(path._encode, place, odd)
+            assert "the pipeline answers" in difference(path, estimator, schema, words), (place, odd)
+
+
+def otherwise(encode, place, odd):
+    """The encoder, which takes a row with an odd cell in this place for another row."""
+    return lambda cells: encode(["a"] * len(cells) if cells[place] == odd else cells)
+
+
+def test_a_path_that_leaves_everything_to_the_pipeline_does_not_serve():
+    estimator, schema, features = fitted(LogisticRegression)
+    path = RowPath(estimator.model, schema)
+    path._width = 1
+    assert "without the pipeline" in difference(path, estimator, schema, features)
+
+
+@pytest.mark.parametrize("strategy", ["mean", "median"])
+def test_a_text_among_numbers_is_tried(strategy):
+    numbers = pd.DataFrame({"code": [1.0, 2.0, 3.0, 1000.0] * 5})
+    schema = Schema((Column("code", Kind.ANY),))
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    model = make_pipeline(SimpleImputer(strategy=strategy), encoder, LinearRegression())
+    estimator, _ = around(model, numbers.to_numpy(), np.arange(20))
+    path = RowPath(estimator.model, schema)
+    assert difference(path, estimator, schema, numbers) is None
+    with pytest.raises(Unusual):
+        path.answer(["abc"])
+    assert path.answer(["1_000"]).tolist() == path.answer([1000.0]).tolist()
+    path._encode = lambda cells: np.zeros(4)
+    assert difference(path, estimator, schema, numbers) is not None
+
+
+def test_the_category_none_is_no_missing_cell():
+    words = pd.DataFrame({"word": pd.Series(["a", "b", None, "a"] * 5, dtype=object)})
+    encoder = ColumnTransformer([("words", OneHotEncoder(handle_unknown="ignore"), ["word"])])
+    estimator, _ = around(make_pipeline(encoder, SVC()), words, np.arange(20) % 2)
+    schema = Schema((Column("word", Kind.TEXT, ("a", "b")),))
+    path = RowPath(estimator.model, schema)
+    assert whole(path.encode([None])).tolist() == [0, 0, 0]
+    assert difference(path, estimator, schema, None) is None
+
+
+@pytest.mark.parametrize("name", [one.__name__ for one in KERNELS])
+def test_every_class_with_a_kernel_answers_as_its_pipeline(name):
+    cls = next(one for one in KERNELS if one.__name__ == name)
+    rows = np.random.default_rng(0).random((60, 4))
+    target = (rows[:, 0] * 3).astype(int) if is_classifier(cls()) else rows @ [1.0, 2, 3, 4] + 1
+    if name.startswith("MultiTask"):
+        target = np.column_stack([target, -target])
+    params = {"max_iter": 20} if "max_iter" in cls().get_params() and name.startswith("MLP") else {}
+    with warnings.catch_warnings():
+        # Of so few rows, some classes say that they have not converged.
+        warnings.simplefilter("ignore")
+        model = make_pipeline(MinMaxScaler(), cls(**params)).fit(rows, target)
+    path = RowPath(model, Schema(tuple(Column(str(place), Kind.NUMBER) for place in range(4))))
+    assert path.kernel.computes
+    for row in rows[:5]:
+        assert path.answer(row.tolist())[0].tolist() == pytest.approx(model.predict(row[None])[0].tolist(), rel=1e-12)
+        if path.has_proba:
+            likely = model.predict_proba(row[None])[0].tolist()
+            assert path.probabilities(row.tolist()).tolist() == pytest.approx(likely, rel=1e-12)
 
 
 def test_cells_become_the_features_that_they_came_from():

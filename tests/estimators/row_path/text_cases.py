@@ -69,7 +69,9 @@ def texts_compared(seed: int, count: int) -> tuple[int, str | None]:
     schema = Schema((Column("text", Kind.TEXT),))
     path = TextPath(estimator.model, schema)
     rows = [[_text(random, [*words, "unheard", "ünheard"])] for _ in range(count)]
-    return len(rows), Comparison(path, estimator, schema).of(rows)
+    comparison = Comparison(path, estimator, schema)
+    reason = comparison.of(rows)
+    return comparison.answered, reason
 
 
 def _text(random: np.random.Generator, words: list[str]) -> str:
