@@ -13,10 +13,11 @@ from benchmarks.growth_measures import GROWTH_MEASURES
 from benchmarks.measures import MEASURES, PINNED
 from benchmarks.processes import ALL_CORES, CLIENT_CORE
 from benchmarks.registry_measures import REGISTRY_MEASURES
-from benchmarks.report import Markdown, Terminal, machine, verdict_of
+from benchmarks.report import GOALS, Markdown, Terminal, machine, verdict_of
+from benchmarks.row_measures import ROW_MEASURES
 from benchmarks.text_measures import TEXT_MEASURES
 
-ALL = (*MEASURES, *GROWTH_MEASURES, *REGISTRY_MEASURES, *TEXT_MEASURES)
+ALL = (*ROW_MEASURES, *MEASURES, *GROWTH_MEASURES, *REGISTRY_MEASURES, *TEXT_MEASURES)
 
 
 def main() -> None:
@@ -37,12 +38,16 @@ def main() -> None:
     told = Markdown() if arguments.markdown else Terminal()
     found = f"{machine()}, {_versions(missing is None)}; {arguments.rounds} rounds, medians"
     told.begin(found, "".join(f"{name} " for name in arguments.names))
-    failed = False
+    failed, known = False, set()
     for measure in chosen:
         figures = run(measure, arguments.rounds)
         told.tell(measure, figures)
+        known |= figures.keys()
         failed |= any(verdict_of(name, value) == "MISSED" for name, value in figures.items())
-    sys.exit(1 if failed else 0)
+    unknown = GOALS.keys() - known if chosen == list(ALL) else ()
+    if unknown:
+        print(f"no measure told: {', '.join(sorted(unknown))}", file=sys.stderr)
+    sys.exit(1 if failed or unknown else 0)
 
 
 def _versions(texts: bool) -> str:
@@ -52,7 +57,8 @@ def _versions(texts: bool) -> str:
 
 def run(measure: Callable[[Path, int], dict[str, float]], rounds: int) -> dict[str, float]:
     """The figures of one measure, in a folder of its own."""
-    os.sched_setaffinity(0, {CLIENT_CORE} if measure in (*PINNED, *GROWTH_MEASURES, *REGISTRY_MEASURES) else ALL_CORES)
+    pinned = (*ROW_MEASURES, *PINNED, *GROWTH_MEASURES, *REGISTRY_MEASURES)
+    os.sched_setaffinity(0, {CLIENT_CORE} if measure in pinned else ALL_CORES)
     with TemporaryDirectory(ignore_cleanup_errors=True) as name:
         return measure(Path(name), rounds)
 

@@ -1,5 +1,6 @@
 """Rows and configurations for measuring, made from the example data with a fixed seed."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,13 @@ def write_large(path: Path, megabytes: int) -> Path:
 
 
 def write_bulk(folder: Path, count: int) -> dict[str, Path]:
-    """The same rows as CSV, JSON records and Parquet."""
+    """The same rows as CSV, JSON records, JSON columns and Parquet."""
     rows = passengers(count, seed=1)[FEATURES]
-    paths = {name: folder / f"rows.{name}" for name in ("csv", "json", "parquet")}
-    rows.to_csv(paths["csv"], index=False)
-    rows.to_json(paths["json"], orient="records")
-    rows.to_parquet(paths["parquet"], index=False)
+    paths = {"CSV": folder / "rows.csv", "JSON": folder / "rows.json", "PARQUET": folder / "rows.parquet"}
+    paths["JSON columns"] = folder / "columns.json"
+    rows.to_csv(paths["CSV"], index=False)
+    rows.to_json(paths["JSON"], orient="records")
+    rows.to_parquet(paths["PARQUET"], index=False)
+    columns = {name: [None if cell != cell else cell for cell in rows[name].tolist()] for name in rows}
+    paths["JSON columns"].write_text(json.dumps(columns))
     return paths

@@ -4,6 +4,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -14,8 +15,8 @@ import yaml
 from sklearn import ensemble, linear_model, naive_bayes, neural_network, svm, tree
 
 from benchmarks.data import FEATURES, MODEL, passengers, write_config
-from benchmarks.measures import cpu_per_request, empty_resource
 from benchmarks.processes import SERVER_CORE, gunicorn
+from benchmarks.row_measures import cpu_per_request, empty_resource
 from server.estimators.row_path import RowPath
 from server.estimators.tabular import TabularEstimator
 from server.schema import Column, Schema
@@ -48,37 +49,44 @@ def growth(folder: Path, rounds: int) -> Figures:
         empty_resource() as empty,
     ):
         ours.rest()
-        for _ in range(rounds + 1):
-            for name, known in rows.items():
-                queries = [urlencode(row) for row in known]
+        for turn in range(rounds + 1):
+            for name, drawn in rows.items():
+                queries = [urlencode(row) for row in drawn(100 + turn).to_dict("records")]
                 before = cpu_per_request(empty, ["/?" + query for query in queries])
                 pattern = name.replace(" ", "-")
                 shares[name].append(before / cpu_per_request(ours, [f"/{pattern}?{query}" for query in queries]))
     return {f"one row, {name}": statistics.median(values[1:]) for name, values in shares.items()}
 
 
-def _write_models(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """A configuration with an endpoint for each size, and the rows to ask it about; never the same row twice."""
+def _write_models(folder: Path) -> dict[str, Callable[[int], pd.DataFrame]]:
+    """A configuration with an endpoint for each size, and what draws the rows to ask it about by a seed."""
     path = write_config(folder, [])
     values, rows = yaml.safe_load(path.read_text()), {}
 
-    def add(name: str, stored: pd.DataFrame, asked: pd.DataFrame, model: dict[str, Any]) -> None:
+    def add(name: str, stored: pd.DataFrame, asked: Callable[[int], pd.DataFrame], model: dict[str, Any]) -> None:
         stored.to_csv(folder / f"{name}.csv", index=False)
         kwargs = {"data": {"url": str(folder / f"{name}.csv")}, "model": model}
         values["url"][name] = {"pattern": "/" + name.replace(" ", "-"), "handler": "MLHandler", "kwargs": kwargs}
-        rows[name] = asked.to_dict("records")
+        rows[name] = asked
 
     linear = {"class": "LogisticRegression", "target_col": "y", "params": {"max_iter": 500}}
     for count in COLUMNS:
-        add(f"{count} columns", _numbers(2000, count, 1), _numbers(REQUESTS, count, 2).drop(columns="y"), linear)
+        add(f"{count} columns", _numbers(2000, count, 1), partial(_features, _numbers, count), linear)
     for count in CATEGORIES:
-        add(f"{count} categories", _words(20_000, count, 3), _words(REQUESTS, count, 4).drop(columns="y"), linear)
+        add(f"{count} categories", _words(20_000, count, 3), partial(_features, _words, count), linear)
     for count in TREES:
         forest = MODEL | {"class": "RandomForestClassifier", "params": {"n_estimators": count, "random_state": 0}}
-        asked = passengers(REQUESTS, seed=5)[FEATURES].ffill().bfill()
-        add(f"{count} trees", passengers(891, seed=6), asked, forest)
+        add(f"{count} trees", passengers(891, seed=6), _passengers, forest)
     path.write_text(yaml.safe_dump(values))
     return rows
+
+
+def _features(rows: Callable[[int, int, int], pd.DataFrame], size: int, seed: int) -> pd.DataFrame:
+    return rows(REQUESTS, size, seed).drop(columns="y")
+
+
+def _passengers(seed: int) -> pd.DataFrame:
+    return passengers(REQUESTS, seed)[FEATURES].ffill().bfill()
 
 
 def _numbers(count: int, columns: int, seed: int) -> pd.DataFrame:
@@ -120,15 +128,19 @@ def kernels(folder: Path, rounds: int) -> Figures:
     schema = Schema(tuple(columns))
     features, target = schema.parse_features(stored), stored[MODEL["target_col"]].to_numpy()
     cats = [column for column in columns if column.name in MODEL["cats"]]
-    asked = passengers(REQUESTS, seed=8)[FEATURES].ffill().bfill().to_dict("records")
+    asked = _passengers(8).to_dict("records")
     figures: Figures = {}
     for cls, params in KERNELS:
         estimator = TabularEstimator.create(cls, params, cats, [one for one in columns if one not in cats], True)
         estimator.fit(features, target)
         path = RowPath(estimator.model, schema)
-        few = [schema.parse_features(pd.DataFrame([row])) for row in asked[:20]]
         quick = _microseconds(lambda row, path=path: path.predict([row]), asked, rounds)
-        slow = _microseconds(estimator.predict, few, rounds)
+        # Both begin with the row as a request has it.
+        slow = _microseconds(
+            lambda row, estimator=estimator: estimator.predict(schema.parse_features(pd.DataFrame([row]))),
+            asked[:20],
+            rounds,
+        )
         figures |= {f"µs of a row, {cls.__name__}": quick, f"µs of a row, {cls.__name__}, by its pipeline": slow}
     return figures
 

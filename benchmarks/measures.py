@@ -1,145 +1,45 @@
 """Each measure is one figure: a ratio of two things measured in the same run, in turns."""
 
+import json
 import os
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
+import joblib
 import pandas as pd
 
-from benchmarks.data import (
-    FEATURES,
-    MODEL,
-    TEXT_CLASSES,
-    passengers,
-    write_bulk,
-    write_config,
-    write_large,
-    write_text_config,
-)
-from benchmarks.fine_tuned import reviews
-from benchmarks.processes import SERVER_CORE, Server, gunicorn
-from server.config import hash_of
+from benchmarks.data import FEATURES, MODEL, passengers, write_bulk, write_config, write_large
+from benchmarks.processes import SERVER_CORE, Failed, Server, gunicorn
+from benchmarks.row_measures import Figures, serving
 
 SINGLE = 300
-ROWS, TEXTS = 1000, 800
-# Requests of a turn where differences are small.
-TURN = 200
-# Starts of the servers, where they are.
-STARTS = 5
-TYPES = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
-Figures = dict[str, float]
-
-
-def _serving(folder: Path, kinds: list[str], data: Path | None = None, core: int | None = SERVER_CORE, **server: Any):
-    config = write_config(folder, kinds, data, **server)
-    return gunicorn("wsgi:app", {"RESTIMATOR_CONFIG": str(config)}, ready="/readyz", core=core)
-
-
-def empty_resource() -> AbstractContextManager[Server]:
-    """The ceiling: a gunicorn like the server's own whose resource computes nothing."""
-    arguments = ("--worker-class", "gthread", "--threads", "8", "--limit-request-line", "0")
-    return gunicorn("benchmarks.empty_resource:app", {}, *arguments, "--config", "python:benchmarks.empty_resource")
-
-
-def cpu_per_request(server: Server, paths: list[str], headers: dict[str, str] | None = None) -> float:
-    """CPU seconds of the server for a GET of one of the paths."""
-    before = server.cpu()
-    for path in paths:
-        server.ask("GET", path, headers=headers)
-    return (server.cpu() - before) / len(paths)
-
-
-def one_row(folder: Path, rounds: int) -> Figures:
-    """Requests per CPU second of the empty resource that each kind of model reaches."""
-    kinds = ["linear", "forest", "boosting", "other"]
-    shares = _shares_of_empty(write_config(folder, kinds), kinds, _queries(), rounds)
-    return {f"one row, {kind}": share for kind, share in shares.items()}
-
-
-def _queries() -> list[str]:
-    rows = passengers(ROWS, seed=2)[FEATURES].ffill().bfill()
-    return [urlencode(row) for row in rows.to_dict("records")]
-
-
-def guarded_row(folder: Path, rounds: int) -> Figures:
-    """What keys, figures and a line in the log for each request take of the linear model's share."""
-    for name in ("without", "with"):
-        (folder / name).mkdir()
-    # Two processes of the same server differ by some hundredths for as long as they live.
-    taken = [statistics.median(_taken_in_turns(folder, rounds)) for _ in range(STARTS)]
-    return {"one row, linear: share that keys, figures and a log take": statistics.mean(taken)}
-
-
-def _taken_in_turns(folder: Path, rounds: int) -> list[float]:
-    key = {"name": "benchmark", "hash": hash_of("benchmark"), "scopes": ["predict"]}
-    settings = {"without": {"metrics": False}, "with": {"keys": [key], "log": {"format": "json", "requests": True}}}
-    with (
-        _serving(folder / "without", ["linear"], **settings["without"]) as plain,
-        _serving(folder / "with", ["linear"], **settings["with"]) as guarded,
-        empty_resource() as empty,
-    ):
-        plain.rest()
-        guarded.rest()
-        queries, header = _queries(), {"X-API-Key": "benchmark"}
-        paths = [f"/linear?{query}" for query in queries]
-        cpu_per_request(guarded, paths, header)
-        cpu_per_request(plain, paths)
-        taken: list[float] = []
-        # A difference of two shares needs many turns, and what is compared within little time.
-        for begin in list(range(0, ROWS, TURN)) * rounds:
-            turn = slice(begin, begin + TURN)
-            nothing = cpu_per_request(empty, ["/?" + query for query in queries[turn]])
-            without = cpu_per_request(plain, paths[turn])
-            taken.append(nothing / without - nothing / cpu_per_request(guarded, paths[turn], header))
-    return taken
-
-
-def one_text(folder: Path, rounds: int) -> Figures:
-    """The same for single texts over TF-IDF, by the query of a TextHandler."""
-    learned, others = reviews()
-    queries = [urlencode({"query": text}) for text in others["text"].sample(TEXTS, random_state=2)]
-    shares = _shares_of_empty(write_text_config(folder, learned), list(TEXT_CLASSES), queries, rounds)
-    return {f"one text over TF-IDF, {kind}": share for kind, share in shares.items()}
-
-
-def _shares_of_empty(config: Path, kinds: list[str], queries: list[str], rounds: int) -> Figures:
-    shares: dict[str, list[float]] = {kind: [] for kind in kinds}
-    ours = gunicorn("wsgi:app", {"RESTIMATOR_CONFIG": str(config)}, ready="/readyz")
-    with ours as server, empty_resource() as empty:
-        server.rest()
-        for _ in range(rounds + 1):
-            for kind in kinds:
-                # Side by side: on a shared machine what a request costs changes within seconds.
-                before = cpu_per_request(empty, ["/?" + query for query in queries])
-                share = before / cpu_per_request(server, [f"/{kind}?{query}" for query in queries])
-                shares[kind].append(share)
-    return {kind: statistics.median(values[1:]) for kind, values in shares.items()}
+TYPES = {".csv": "text/csv", ".json": "application/json", ".parquet": "application/vnd.apache.parquet"}
 
 
 def bulk(folder: Path, rounds: int, count: int = 100_000) -> Figures:
     """CPU of a plain script that reads, predicts and writes / CPU of the server."""
     files = write_bulk(folder, count)
     figures = {}
-    with _serving(folder, ["linear"]) as server:
+    with serving(folder, ["linear"]) as server:
         # Scores and pictures of the training follow its answer.
         server.rest()
         model = folder / "models" / "linear" / "model.pkl"
         for name, path in files.items():
-            content, ratios = path.read_bytes(), []
+            content, ratios, answer = path.read_bytes(), [], b""
             for _ in range(rounds):
                 script = _script(model, path)
                 before = server.cpu()
                 for _ in range(3):
-                    server.ask("POST", "/linear", content, {"Content-Type": TYPES[name]})
+                    answer = server.ask("POST", "/linear", content, {"Content-Type": TYPES[path.suffix]})
                 ratios.append(script / ((server.cpu() - before) / 3))
-            figures[f"{count:,} rows as {name.upper()}"] = statistics.median(ratios)
+            if json.loads(answer) != json.loads(Path(f"{path}.out").read_text()):
+                raise Failed(f"the rows as {name} are not answered as by the script")
+            figures[f"{count:,} rows as {name}"] = statistics.median(ratios)
     return figures
 
 
@@ -160,10 +60,10 @@ def large_body(folder: Path, rounds: int, sizes: tuple[int, int] = (20, 200)) ->
         place.mkdir()
         rows = write_large(place / "rows.csv", size)
         limits = {"body_mb": 2 * size, "rows": 10**9}
-        with _serving(place, ["linear"], limits=limits) as server, rows.open("rb") as body:
+        with serving(place, ["linear"], limits=limits) as server, rows.open("rb") as body:
             server.rest()
             server.forget_peaks()
-            headers = {"Content-Type": TYPES["csv"], "Content-Length": str(rows.stat().st_size)}
+            headers = {"Content-Type": TYPES[".csv"], "Content-Length": str(rows.stat().st_size)}
             server.ask("POST", "/linear", body, headers)
             peaks.append(server.peak())
         rows.unlink()
@@ -199,7 +99,7 @@ def append(folder: Path, rounds: int) -> Figures:
 
 def retrain(folder: Path, rounds: int) -> Figures:
     """Seconds of a retrain over HTTP − seconds of the same fit in a script."""
-    with _serving(folder, ["linear"], core=None) as server:
+    with serving(folder, ["linear"], core=None) as server:
         model = folder / "models" / "linear" / "model.pkl"
         overheads = []
         for _ in range(2 * rounds + 1):
@@ -211,7 +111,6 @@ def retrain(folder: Path, rounds: int) -> Figures:
 
 
 def _fit_in_script(model: Path) -> float:
-    import joblib
     from sklearn.base import clone
 
     rows = passengers(891, seed=5)[[*FEATURES, MODEL["target_col"]]].dropna()
@@ -228,7 +127,7 @@ def latency_while_training(folder: Path, rounds: int) -> Figures:
     passengers(60_000, seed=6).to_csv(rows, index=False)
     query = urlencode(passengers(1, seed=7)[FEATURES].iloc[0].to_dict())
     ratios = []
-    with _serving(folder, ["forest"], rows, core=None) as server:
+    with serving(folder, ["forest"], rows, core=None) as server:
         other = Server(server.process, server.port, 0)
         for _ in range(rounds):
             quiet = _p99(server, f"/forest?{query}", lambda: False, 200)
@@ -253,12 +152,12 @@ def start_and_memory(folder: Path, rounds: int) -> Figures:
     """Memory of the Titanic endpoint / of the naive server, one worker each; seconds to the first answer."""
     rows = passengers(SINGLE, seed=8)[FEATURES].ffill().bfill().to_dict("records")
     queries = [urlencode(row) for row in rows]
-    with _serving(folder, ["linear"]):
+    with serving(folder, ["linear"]):
         pass  # the first start trains; it is not the one to measure
     model = folder / "models" / "linear" / "model.pkl"
     ratios, starts = [], []
     for _ in range(rounds):
-        with _serving(folder, ["linear"]) as ours:
+        with serving(folder, ["linear"]) as ours:
             our_memory = _peak(ours, [f"/linear?{query}" for query in queries])
             torch = ours.maps("libtorch")
         arguments = ("--worker-class", "gthread", "--threads", "8", "--config", "python:benchmarks.empty_resource")
@@ -282,7 +181,5 @@ def _peak(server: Server, paths: list[str]) -> float:
 
 
 # These leave the client on one core and the server on another.
-PINNED = (one_row, guarded_row, one_text, bulk, large_body, append, start_and_memory)
-MEASURES = (
-    one_row, guarded_row, one_text, bulk, large_body, latency_while_training, append, retrain, start_and_memory,
-)  # fmt: skip
+PINNED = (bulk, large_body, append, start_and_memory)
+MEASURES = (bulk, large_body, latency_while_training, append, retrain, start_and_memory)

@@ -60,12 +60,13 @@ class Server:
 
     def cpu(self) -> float:
         """User and system seconds of the tree so far, those of ended children among them."""
-        total = 0.0
-        for pid in self.processes():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            # What /proc tells of a process itself is a hundred times coarser than a turn of a measure needs.
-            total += time.clock_gettime(_clock_of(pid)) + sum(int(value) for value in fields[13:15]) / TICK
-        return total
+        while True:
+            try:
+                return sum(map(_cpu_of, self.processes()))
+            except (OSError, Failed):
+                # One of them ended meanwhile, such as a training: its time is its parent's now.
+                if self.process.poll() is not None:
+                    raise
 
     def rest(self) -> None:
         """Wait until nothing goes on any more: scores and pictures of a training follow its answer."""
@@ -159,6 +160,12 @@ def _wait(port: int, path: str, process: subprocess.Popen[bytes]) -> None:
                 return
         time.sleep(0.02)
     raise Failed(f"{path} was not answered within {STARTING} s")
+
+
+def _cpu_of(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    # What /proc tells of a process itself is a hundred times coarser than a turn of a measure needs.
+    return time.clock_gettime(_clock_of(pid)) + sum(int(value) for value in fields[13:15]) / TICK
 
 
 def _clock_of(pid: int) -> int:

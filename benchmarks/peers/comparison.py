@@ -10,14 +10,14 @@ from urllib.parse import urlencode
 import joblib
 
 from benchmarks.data import FEATURES, passengers, write_config
-from benchmarks.measures import cpu_per_request, empty_resource
 from benchmarks.peers.catalogue import Peer
 from benchmarks.peers.doors import Body, Door, Query, Row
 from benchmarks.peers.running import prepare, serving
 from benchmarks.processes import Failed, Server, gunicorn
+from benchmarks.row_measures import cpu_per_request, empty_resource
 
 SINGLE, BULK = 200, 100_000
-# CPU is told in hundredths of a second; the quick ones are asked more, so that this does not show.
+# The quick ones are asked more: what a request of theirs costs differs little from what others do beside them.
 QUICK = 3 * SINGLE
 
 
