@@ -17,9 +17,8 @@ def _server_section():
 
 SERVER = _server_section()
 ASKS_FOR_KEYS = SERVER is not None and SERVER.keys is not None
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "unix:")
 # Without keys, whoever reaches the server may do everything.
-bind = os.environ.get("RESTIMATOR_BIND", "0.0.0.0:8000" if ASKS_FOR_KEYS else "127.0.0.1:8000")
+bind = os.environ.get("RESTIMATOR_BIND", lifecycle.usual_address(ASKS_FOR_KEYS, "127.0.0.1:8000", "0.0.0.0:8000"))
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # Keeps connections alive, and a long request does not hold up the worker's heartbeat.
 worker_class = "gthread"
@@ -46,16 +45,12 @@ def on_starting(server):
 
 def when_ready(server):
     """Say who can reach the server, if it asks for no key."""
-    if ASKS_FOR_KEYS:
-        return
-    if all(address.startswith(LOOPBACK) for address in server.cfg.bind):
-        server.log.info("no keys are configured (server.keys): only this machine is answered")
-    else:
-        server.log.warning(
-            "no keys are configured (server.keys), and the server listens on %s: whoever reaches it can train, change "
-            "and delete models",
-            ", ".join(server.cfg.bind),
-        )
+    lifecycle.tell_who_is_answered(server, ASKS_FOR_KEYS)
+
+
+def on_reload(server):
+    """The same of a changed configuration."""
+    lifecycle.tell_who_is_answered(server, ASKS_FOR_KEYS)
 
 
 def pre_fork(server, worker):

@@ -29,6 +29,9 @@ PATIENCE = 300.0
 MOST = 2**16
 # Where this master's workers count, once that is known.
 _folder: list[Path] = []
+LOOPBACK = ("127.", "localhost", "[::1]", "unix:")
+# The address that this master listens on, if nobody chose one.
+_usual: list[str] = []
 
 
 class MasterLog(Logger):
@@ -42,6 +45,38 @@ class MasterLog(Logger):
         if self.as_json:
             for handler in self.error_log.handlers:
                 handler.setFormatter(LineFormatter(as_json=True))
+
+
+def usual_address(asks_for_keys: bool, loopback: str, everywhere: str) -> str:
+    """Where to listen if nobody chose an address; a reload never moves the server from this machine to all addresses.
+
+    Args:
+        asks_for_keys: whether the server asks for keys now.
+        loopback: the address for this machine only.
+        everywhere: the address for all who can reach the machine.
+    """
+    wanted = everywhere if asks_for_keys else loopback
+    if not _usual:
+        _usual.append(wanted)
+    return loopback if _usual[0] == loopback else wanted
+
+
+def tell_who_is_answered(arbiter: Any, asks_for_keys: bool) -> None:
+    """Log who can reach the server where that may surprise somebody."""
+    # Sockets may have been handed over, by systemd or by the master before this one.
+    sockets = [str(listener).rpartition("://")[2] for listener in arbiter.LISTENERS] or arbiter.cfg.bind
+    is_local, addresses = all(address.startswith(LOOPBACK) for address in sockets), ", ".join(sockets)
+    if asks_for_keys:
+        if is_local and arbiter.cfg.bind == _usual:
+            arbiter.log.info("the server listens on %s only; with keys, a restart would open it to all", addresses)
+    elif is_local:
+        arbiter.log.info("no keys are configured (server.keys): only this machine is answered")
+    else:
+        arbiter.log.warning(
+            "no keys are configured (server.keys), and the server listens on %s: whoever reaches it can train, change "
+            "and delete models",
+            addresses,
+        )
 
 
 def prepare_metrics() -> None:
@@ -117,15 +152,14 @@ def reload(arbiter: Any, renew: Callable[[], None]) -> None:
     app = arbiter.app
     if app.callable is None:
         # Not preloaded: each worker loads the application itself.
-        renew()
+        if not _is_refused(arbiter, refusal(lambda: _read_settings(app))):
+            renew()
         return
     before: Any = app.callable.extensions["restimator"]
     if before.draining:
         arbiter.log.warning("the server is draining: its configuration is not taken anew")
         return
-    reason = refusal(lambda: _load(app)) or _exchange(app)
-    if reason is not None:
-        arbiter.log.error("the changed configuration is not taken, and the old one goes on serving: %s", reason)
+    if _is_refused(arbiter, refusal(lambda: _load(app)) or _exchange(app)):
         return
     # The new workers must not keep the old launcher alive, nor the old application be kept for ever.
     before.runner.leave_launcher()
@@ -133,6 +167,12 @@ def reload(arbiter: Any, renew: Callable[[], None]) -> None:
     app.callable.extensions["restimator"].before_fork()
     renew()
     arbiter.log.info("the configuration was taken anew")
+
+
+def _is_refused(arbiter: Any, reason: str | None) -> bool:
+    if reason is not None:
+        arbiter.log.error("the changed configuration is not taken, and the old one goes on serving: %s", reason)
+    return reason is not None
 
 
 def refusal(load: Callable[[], object]) -> str | None:
@@ -189,11 +229,27 @@ def _load(app: Any) -> None:
     Raises:
         SystemExit: it cannot be built, or the settings are wrong; the text says why.
     """
-    app.reload()
+    _read_settings(app)
     sys.modules.pop(app.app_uri.partition(":")[0], None)
     importlib.invalidate_caches()
     app.callable = None
     app.wsgi()
+
+
+def _read_settings(app: Any) -> None:
+    """Read gunicorn's settings anew.
+
+    Raises:
+        SystemExit: they are wrong, or name another address. The old workers listen until the new ones are there, so
+            that one port could not be taken at both.
+    """
+    before = app.cfg
+    app.reload()
+    if app.cfg.address != before.address:
+        raise SystemExit(
+            f"its address would be {', '.join(app.cfg.bind)} instead of {', '.join(before.bind)}, which takes a "
+            "restart; RESTIMATOR_BIND keeps one for all configurations"
+        )
 
 
 def _exchange(app: Any) -> str | None:

@@ -32,17 +32,22 @@ class LiveServer:
         self._begin = begin_prepared if prepared else begin
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        # Variables that it sees besides; None for one that it does not see.
+        self.variables: dict[str, str | None] = {}
         self.process: ServerProcess | None = None
         self._groups: list[int] = []
 
     def start(self, ready: bool = True) -> None:
-        environment = os.environ | {
+        variables: dict[str, str | None] = {
+            **os.environ,
             "RESTIMATOR_CONFIG": str(self.config),
             "RESTIMATOR_BIND": f"127.0.0.1:{self.port}",
             "WEB_CONCURRENCY": str(self.workers),
+            **self.variables,
         }
         if self.app != APP:
-            environment["PYTHONPATH"] = str(self.config.parent)
+            variables["PYTHONPATH"] = str(self.config.parent)
+        environment = {name: value for name, value in variables.items() if value is not None}
         self.process = self._begin(self.app, environment, self.log)
         self._groups.append(self.process.pid)
         self.wait("/readyz" if ready else "/healthz")
