@@ -1,17 +1,22 @@
 """A page that asks for a key, and keeps it in a cookie which scripts cannot read."""
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import Response, redirect, render_template, request, url_for
 from flask_restful import Api, Resource
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
+from server.errors import BadRequest, TooLarge, UnsupportedFormat
 from server.service.keys import KeyRing
+from server.web.request_data import FORM
 from server.web.responses import html_response
 from server.web.security import COOKIE, refuse_other_sites
 
 LOGIN, LOGOUT = "/_login", "/_logout"
 LONGEST = 1000
+# Bytes that anybody may have read: a key, and the longest address that a page was asked for with, escaped.
+LARGEST = 64 * 2**10
 
 
 class Login(Resource):
@@ -26,7 +31,8 @@ class Login(Resource):
     def post(self) -> BaseResponse:
         """Keep the key in the browser, and go where the page was asked for."""
         refuse_other_sites(request)
-        following, key = request.form.get("next", ""), request.form.get("key", "").strip()
+        form = _form()
+        following, key = form.get("next", ""), form.get("key", "").strip()
         if len(key) > LONGEST or self._keys.of(key) is None:
             return login_page(401, following, "This server does not know the key.")
         response = redirect(_own(following))
@@ -52,6 +58,32 @@ def login_page(status: int, following: str, problem: str = "") -> Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _form() -> dict[str, str]:
+    """The fields of the form that the page sends.
+
+    Raises:
+        UnsupportedFormat, TooLarge, BadRequest: it is another form, or none.
+    """
+    if request.mimetype != FORM:
+        raise UnsupportedFormat(f"a login is sent as {FORM} with the field 'key'")
+    request.max_content_length = LARGEST
+    try:
+        content = request.get_data(cache=False)
+    except RequestEntityTooLarge as error:
+        raise _too_large() from error
+    if request.content_length is None and len(content) >= LARGEST:
+        # A chunked body is cut off at the limit without a word.
+        raise _too_large()
+    try:
+        return dict(parse_qsl(content.decode(), keep_blank_values=True, errors="strict"))
+    except ValueError as error:
+        raise BadRequest("the form is no text in UTF-8; send the field 'key'") from error
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"a login is larger than {LARGEST >> 10} KiB; send the field 'key' only")
 
 
 def _own(address: str) -> str:

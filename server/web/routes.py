@@ -52,7 +52,7 @@ class ProblemApi(Api):
     def error_router(self, original_handler: Any, e: Exception) -> Response:
         """Every error of the application, also outside resources."""
         if isinstance(e, KeyMissing) and _asks_for_page():
-            return login_page(401, request.full_path.rstrip("?"))
+            return login_page(401, request.script_root + request.full_path.rstrip("?"))
         response = error_response(e, self._limits)
         if request.url_rule is None and request.path.startswith(self._enveloped):
             return in_its_envelope(response)

@@ -279,3 +279,59 @@ def test_every_resource_is_guarded(guarded):
 def test_the_log_and_the_errors_hold_no_key(guarded, caplog):
     answer = ask(guarded, "GET", "/titanic", headers={"X-API-Key": "a-secret-that-was-sent"})
     assert "a-secret" not in answer.text + caplog.text + json.dumps(dict(answer.headers))
+
+
+FORM = "application/x-www-form-urlencoded"
+CHUNKED = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "told"),
+    [
+        ({"data": b"a&" * 40_000, "content_type": FORM}, 413, "a login is larger than 64 KiB"),
+        ({"data": b"a&" * 40_000, "content_type": FORM, "environ_overrides": CHUNKED}, 413, "larger than 64 KiB"),
+        ({"data": b"key=\xff", "content_type": FORM}, 400, "no text in UTF-8"),
+        ({"data": b"key=%ff", "content_type": FORM}, 400, "no text in UTF-8"),
+        ({"data": b"x", "content_type": "multipart/form-data"}, 415, "x-www-form-urlencoded with the field 'key'"),
+        ({"json": {"key": "read's"}}, 415, "x-www-form-urlencoded with the field 'key'"),
+        ({}, 415, "x-www-form-urlencoded with the field 'key'"),
+    ],
+)
+def test_a_login_that_is_no_small_form_is_refused(guarded, sent, status, told):
+    answer = guarded.post("/_login", **sent)
+    assert_problem(answer, status)
+    assert told in answer.json["detail"]
+
+
+def test_a_login_leads_back_to_the_longest_address(guarded):
+    address = "/titanic?_params&_=" + "ü" * 8000
+    answer = guarded.post("/_login", data={"key": "read's", "next": address})
+    assert answer.status_code == 302
+    guarded.delete_cookie("restimator_key")
+
+
+@pytest.mark.parametrize(("headers", "is_let_in"), OTHERS)
+@pytest.mark.parametrize("path", ["/_login", "/_logout"])
+def test_another_sites_page_neither_logs_in_nor_out(guarded, path, headers, is_let_in):
+    answer = guarded.post(path, data={"key": "read's"}, headers=headers)
+    assert answer.status_code == (302 if is_let_in else 403)
+    assert ("Set-Cookie" in answer.headers) == is_let_in
+    guarded.delete_cookie("restimator_key")
+
+
+@pytest.mark.parametrize(("scheme", "is_secure"), [("http", False), ("https", True)])
+def test_the_cookie_keeps_to_the_scheme_of_the_login(guarded, scheme, is_secure):
+    answer = guarded.post("/_login", data={"key": "read's"}, base_url=f"{scheme}://localhost/")
+    assert ("; Secure" in answer.headers["Set-Cookie"]) == is_secure
+    guarded.delete_cookie("restimator_key", domain="localhost")
+
+
+def test_a_login_below_a_mount_stays_there(guarded):
+    mounted = {"SCRIPT_NAME": "/before"}
+    asked = guarded.get("/titanic?x=1", headers=PAGE, environ_overrides=mounted)
+    assert 'value="/before/titanic?x=1"' in asked.text
+    assert 'action="/before/_login"' in asked.text
+    right = guarded.post("/_login", data={"key": "read's"}, environ_overrides=mounted)
+    assert right.headers["Location"] == "/before/"
+    assert "Path=/before" in right.headers["Set-Cookie"]
+    guarded.delete_cookie("restimator_key", path="/before")
