@@ -114,12 +114,16 @@ class _Stderr(logging.StreamHandler):
 
     def put(self, line: str) -> None:
         """Write a line that needs no formatting; past the stream, which keeps nothing back."""
-        if self._descriptor is None:
-            self.stream.write(line)
+        try:
+            if self._descriptor is None:
+                self.stream.write(line)
+                return
+            content = line.encode()
+            while content:
+                content = content[os.write(self._descriptor, content) :]
+        except (OSError, ValueError):
+            # Nobody reads it any more, the disk is full, or it was closed: that takes nobody's answer away.
             return
-        content = line.encode()
-        while content:
-            content = content[os.write(self._descriptor, content) :]
 
 
 _root, _own, _requests = logging.getLogger(), logging.getLogger("server"), logging.getLogger(REQUESTS)

@@ -37,8 +37,8 @@ os.register_at_fork(after_in_child=_random.seed)
 
 # Method, mount and path as WSGI has them, status, route, endpoint, key, remote address, rows and action of a request.
 Facts = tuple[str, str, str, str, str, str | None, str | None, str | None, int | None, str]
-# Kinds of requests that are remembered.
-MOST_KINDS = 1024
+# Kinds of requests that are remembered, and the longest path of one: a client can make up as many as it likes.
+MOST_KINDS, LONGEST_PATH = 1024, 200
 
 
 class _Kind(NamedTuple):
@@ -112,7 +112,7 @@ class Observation:
         if len(self._kinds) >= MOST_KINDS:
             self._kinds.clear()
         # Where there was no room there may be some later.
-        if places is not None or counters is None:
+        if (places is not None or counters is None) and route != OTHER and len(path) <= LONGEST_PATH:
             self._kinds[facts] = kind
         return kind
 

@@ -269,3 +269,28 @@ def test_who_wants_records_later_has_them_from_the_next_second_on(logged, monkey
     asked(observed)
     assert len(output.getvalue().splitlines()) == 2
     assert [record.fields["status"] for record in records] == [200]
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_log_that_cannot_be_written_takes_no_answer_away(logged, monkeypatch, is_file):
+    # Lines of the level that is logged by default.
+    logged(LineFormatter())
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") if is_file else io.StringIO() as output:
+        monkeypatch.setattr("sys.stderr", output)
+        monkeypatch.setattr(logging.getLogger("server"), "handlers", [logs._Stderr(LineFormatter())])
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+        monkeypatch.setattr(logs.RequestLine, "_now", logs.NEVER)
+        os.close(reading)
+        if not is_file:
+            output.close()
+        assert "X-Request-ID" in asked(Observation(answers, None, True))
+
+
+def test_paths_that_clients_make_up_are_not_remembered():
+    observed = Observation(answers, None, True)
+    asked(observed, **{"PATH_INFO": "/titanic", "restimator.route": "/titanic"})
+    (kept,) = observed._kinds
+    for path, route in (("/nothing", "other"), ("/runs/" + "a" * 8000, "/runs/<run_id>")):
+        asked(observed, **{"PATH_INFO": path, "restimator.route": route})
+    assert list(observed._kinds) == [kept]
