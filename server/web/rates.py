@@ -15,6 +15,7 @@ from server.web.security import OPEN, key_of
 # What is asked often by those who watch the server, and what every page needs: not that others' requests, of the same
 # address behind a proxy, make the server look dead.
 UNCOUNTED = OPEN - {"login", "logout"}
+NOWHERE = "nowhere"
 # Seconds that a Redis which does not answer may hold up a request.
 PATIENCE = 1
 
@@ -40,6 +41,8 @@ def limit_rates(app: Flask, limits: Limits, keys: KeyRing, storage: str) -> None
         storage_options={"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE} if "redis" in storage else {},
         in_memory_fallback_enabled=True,
         on_breach=partial(_refusal, keys),
+        # Otherwise the library passes over what no route takes, and guessed keys are told there, too.
+        request_identifier=lambda: request.endpoint or NOWHERE,
     )
     limiter.request_filter(lambda: request.endpoint in UNCOUNTED)
     app.after_request(partial(_told, limiter))

@@ -80,6 +80,21 @@ def test_each_key_has_its_rate_wherever_it_is_sent_from_and_who_has_none_is_coun
     assert [client.get(URL, headers={"X-API-Key": f"guess{n}"}).status_code for n in range(3)] == [401, 401, 429]
 
 
+def test_guessing_keys_is_counted_where_there_is_nothing_too(rated):
+    client = rated("2/minute", keys=[key("app", rate="5/minute")])
+    asks = [
+        lambda headers: client.get("/nothing", headers=headers),
+        lambda headers: client.delete("/healthz", headers=headers),
+    ]
+    for number, ask in enumerate(asks):
+        assert ask({"X-API-Key": "app"}).status_code == (404, 405)[number]
+        answer = ask({"X-API-Key": f"guess{number}"})
+        assert (answer.status_code, answer.headers["RateLimit-Remaining"]) == (401, str(1 - number))
+    for ask in asks:
+        assert_problem(ask({"X-API-Key": "guess2"}), 429, "address 127.0.0.1")
+        assert ask({"X-API-Key": "app"}).headers["RateLimit-Limit"] == "5"
+
+
 def test_several_rates_hold_at_once(rated):
     assert asked(rated("2/second; 3/hour"), 3) == [200, 200, 429]
 
