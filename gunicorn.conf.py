@@ -5,6 +5,7 @@ import os
 from server import lifecycle
 from server.config import load_config
 from server.errors import ConfigError
+from server.master_log import MasterLog
 
 
 def _server_section():
@@ -30,8 +31,8 @@ graceful_timeout = 30
 limit_request_line = 8190
 # It would open a socket in the user's home folder.
 control_socket_disable = True
-logger_class = lifecycle.MasterLog
-lifecycle.MasterLog.as_json = SERVER is not None and SERVER.log.format == "json"
+logger_class = MasterLog
+MasterLog.as_json = SERVER is not None and SERVER.log.format == "json"
 # Before anything counts.
 lifecycle.prepare_metrics()
 

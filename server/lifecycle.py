@@ -18,10 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gunicorn.glogging import Logger
-
 from server.errors import ServerError
-from server.logs import LineFormatter
 from server.web.counters import FOLDER, PREFIX, clear_place, discard, take_place
 
 # Seconds that a new configuration may take to be tried.
@@ -32,19 +29,6 @@ _folder: list[Path] = []
 LOOPBACK = ("127.", "localhost", "[::1]", "unix:")
 # The address that this master listens on, if nobody chose one.
 _usual: list[str] = []
-
-
-class MasterLog(Logger):
-    """gunicorn's own messages, as JSON if the server's are."""
-
-    as_json = False
-
-    def setup(self, cfg: Any) -> None:
-        """As gunicorn sets it up, at the start and at each reload."""
-        super().setup(cfg)
-        if self.as_json:
-            for handler in self.error_log.handlers:
-                handler.setFormatter(LineFormatter(as_json=True))
 
 
 def usual_address(asks_for_keys: bool, loopback: str, everywhere: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from flask import Request, Response
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.wsgi import wrap_file
 
@@ -151,6 +152,9 @@ def error_response(error: Exception, limits: Limits) -> Response:
         return problem(413, "Content too large", detail, [])
     if isinstance(error, HTTPException):
         return _http(error)
+    if isinstance(error, ParseException | NoMoreData):
+        # gunicorn reads a body's chunks when somebody asks for them.
+        return problem(400, "Bad request", "the body breaks off, or is not chunked as its Transfer-Encoding says", [])
     logger.error("an unforeseen error", exc_info=error)
     return problem(500, "Internal server error", "the server failed to answer; its log says why", [])
 

@@ -22,6 +22,7 @@ FLOORS = {
     "web": 3,
     "app": 4,
     "lifecycle": 5,
+    "master_log": 5,
     "cli_runs": 5,
     "cli_keys": 5,
     "cli": 6,
@@ -62,7 +63,8 @@ HOMES = {
     "pyarrow": {"schema", "storage", "tables"},
     "orjson": {"logs", "tables", "web"},
     "prometheus_client": {"web"},
-    "gunicorn": {"lifecycle"},
+    # In web: what it raises while a body is read.
+    "gunicorn": {"master_log", "web"},
     "openpyxl": {"tables"},
     "python_calamine": {"tables"},
     "pypdfium2": {"documents"},
