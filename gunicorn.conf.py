@@ -65,8 +65,8 @@ def post_fork(_server, worker):
 
 
 def post_worker_init(worker):
-    """Begin what nobody needs to ask for: the endpoints' first trainings."""
-    worker.app.wsgi().extensions["restimator"].start()
+    """The worker begins to work."""
+    lifecycle.begin_work(worker)
 
 
 def child_exit(_server, worker):

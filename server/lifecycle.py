@@ -20,6 +20,7 @@ from typing import Any
 
 from server.errors import ServerError
 from server.web.counters import FOLDER, PREFIX, clear_place, discard, take_place
+from server.web.waiting import keep_threads
 
 # Seconds that a new configuration may take to be tried.
 PATIENCE = 300.0
@@ -87,6 +88,13 @@ def assign_place(arbiter: Any, worker: Any) -> None:
 def count_in_place(worker: Any) -> None:
     """Have this process, a new worker, count in its place."""
     take_place(str(worker.place))
+
+
+def begin_work(worker: Any) -> None:
+    """Begin what nobody needs to ask for, the endpoints' first trainings; keep threads from waiting for trainings."""
+    if worker.cfg.worker_class_str == "gthread":
+        keep_threads(worker.cfg.threads)
+    worker.app.wsgi().extensions["restimator"].start()
 
 
 def leave_place(worker: Any) -> None:

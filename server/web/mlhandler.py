@@ -30,6 +30,7 @@ from server.web.responses import (
 from server.web.runs import accepted, patience, prefix, run_list
 from server.web.security import GuardedResource, require
 from server.web.template import template_page
+from server.web.waiting import waiting
 
 ACTIONS = ("predict", "score", "append", "train", "retrain")
 CHANGING = ("append", "train", "retrain")
@@ -207,8 +208,9 @@ class MLHandlerResource(GuardedResource):
         texts = self.endpoint_.settings.recipe().text_columns
         rows = RequestData(uploads=data.uploads).rows(self._limits, texts) if data.uploads else None
         tell_rows(0 if rows is None else len(rows), "train")
-        training = self.endpoint_.trainings.begin(rows, given)
-        answer = training.answer(patience())
+        with waiting(patience()) as seconds:
+            training = self.endpoint_.trainings.begin(rows, given)
+            answer = training.answer(seconds)
         if answer is None:
             return accepted(self._runs.show(training.run), prefix(self.endpoint_.config.server.base_url))
         return json_response(answer)
