@@ -47,8 +47,11 @@ def checked_rate(rate: str) -> str:
 
 
 def _rate_storage(url: str) -> str:
-    if url.partition("://")[0] not in RATE_STORAGES or "://" not in url:
-        raise ValueError(f"rates are counted in {', '.join(f'{name}://…' for name in RATE_STORAGES)}, not in {url!r}")
+    scheme, separator, _ = url.partition("://")
+    if scheme not in RATE_STORAGES or not separator:
+        # What follows may be a password.
+        told = f"this begins with {scheme}://" if separator else "this is no URL"
+        raise ValueError(f"rates are counted in {', '.join(f'{name}://…' for name in RATE_STORAGES)}; {told}")
     return url
 
 

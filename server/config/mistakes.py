@@ -10,6 +10,8 @@ from server.config.database_url import without_secrets
 from server.config.keys import ELSEWHERE, IN_THE_FILE
 from server.errors import Problem, did_you_mean
 
+# What is no text in the file is not to be shown all the same.
+HIDDEN = ("model_secret",)
 # pydantic names types of Python where the file has sections and lists.
 SHAPES = {
     "model_type": "this must be a section of keys and values",
@@ -49,6 +51,8 @@ def _problem(model: type[BaseModel], error: ErrorDetails) -> Problem:
     if kind == "value_error":
         return Problem(path, str(error["ctx"]["error"]))
     message = SHAPES.get(kind) or error["msg"][0].lower() + error["msg"][1:]
+    if location[-1:] and location[-1] in HIDDEN:
+        return Problem(path, f"{message}; write it in quotes")
     return Problem(path, f"{message}, not {_shown(error['input'])}")
 
 

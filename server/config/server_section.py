@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from server.config.database_url import checked_url, is_database_url
+from server.config.database_url import checked_url, is_database_url, without_secrets
 from server.config.keys import KeysOrFile
 from server.config.limits import Limits
 from server.config.sections import Columns, Section
@@ -33,15 +33,16 @@ def _registry_url(url: str) -> str:
 def _scheduler(address: str) -> str:
     """The address, if it has the form that Dask's scheduler tells at its start."""
     example = "write the address of a Dask scheduler, such as tcp://host:8786"
+    shown = without_secrets(address)
     try:
         parts = urlsplit(address)
         port = parts.port
     except ValueError:
-        raise ValueError(f"{address!r} has no port; {example}") from None
+        raise ValueError(f"{shown!r} has no port; {example}") from None
     if parts.scheme not in SCHEDULERS:
-        raise ValueError(f"{address!r} does not begin with tcp:// or tls://; {example}")
+        raise ValueError(f"{shown!r} does not begin with tcp:// or tls://; {example}")
     if not parts.hostname or not port:
-        raise ValueError(f"{address!r} has no {'port' if parts.hostname else 'host'}; {example}")
+        raise ValueError(f"{shown!r} has no {'port' if parts.hostname else 'host'}; {example}")
     if address != f"{parts.scheme}://{parts.netloc}" or "@" in address:
         raise ValueError(f"an address is a host and a port, and no more; {example}")
     return address

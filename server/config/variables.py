@@ -12,6 +12,8 @@ VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 PREFIX = "RESTIMATOR_SERVER__"
 # Settings that have a variable of their own beside it.
 SHORT = {"RESTIMATOR_KEYS": f"{PREFIX}KEYS"}
+# A secret may be digits only, or hold what means something in YAML.
+SECRET = ["model_secret"]
 # Settings that no variable takes away.
 GUARDS = ("keys", "model_secret")
 
@@ -54,7 +56,7 @@ def settings_from(environment: Mapping[str, str], problems: list[Problem]) -> di
                 problems.append(Problem(f"server.{parent}", f"{PREFIX}{parent.upper()} and {name} exclude each other"))
                 place = {}
         try:
-            place[last] = yaml.safe_load(environment[name])
+            place[last] = _value(environment[name], [*parents, last] == SECRET)
             if place[last] is None and (not environment[name].strip() or last in GUARDS):
                 # What was to be put there is missing; it must not open what the file closes.
                 problems.append(Problem(".".join(["server", *parents, last]), f"{name} is empty; set it, or unset it"))
@@ -62,6 +64,21 @@ def settings_from(environment: Mapping[str, str], problems: list[Problem]) -> di
             reason = getattr(error, "problem", None) or error
             problems.append(Problem(".".join(["server", *parents, last]), f"{name} holds no YAML value: {reason}"))
     return section
+
+
+def _value(text: str, is_secret: bool) -> Any:
+    """What a variable says: YAML, or a secret as it is.
+
+    Raises:
+        yaml.YAMLError: it is no YAML.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        if not is_secret:
+            raise
+        return text
+    return value if not is_secret or value is None or isinstance(value, str) else text
 
 
 def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

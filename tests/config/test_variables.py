@@ -126,3 +126,32 @@ def test_a_wrong_setting_of_the_environment_names_its_place(load, environment, p
 def test_restimator_config_names_the_file(tmp_path):
     (tmp_path / "other.yaml").write_text("url: {o: {pattern: /o, handler: MLHandler}}")
     assert list(load_config(environment={"RESTIMATOR_CONFIG": str(tmp_path / "other.yaml")}).url) == ["o"]
+
+
+@pytest.mark.parametrize(
+    "secret", ["1234567890123456", "1_000_000_000_000_000", "@2345678901234567", "a: b: c: d: e: f: g"]
+)
+def test_a_secret_in_the_environment_is_text(load, secret):
+    told = load(RESTIMATOR_SERVER__MODEL_SECRET=secret).server.model_secret
+    assert told.get_secret_value() == secret
+
+
+@pytest.mark.parametrize(
+    ("server", "secret", "told"),
+    [
+        ("{model_secret: 1234567890123456}", "1234567890123456", "valid string; write it in quotes"),
+        ("{model_secret: [aaaaaaaaaaaaaaaa]}", "aaaa", "valid string; write it in quotes"),
+        (
+            "{limits: {rate_storage: 'redis+tls://:swordfish@host'}}",
+            "swordfish",
+            "redis://…, rediss://…, redis+unix://…; this",
+        ),
+        ("{limits: {rate_storage: 'redis:swordfish@host'}}", "swordfish", "this is no URL"),
+        ("{compute: 'http://me:swordfish@host:8786'}", "swordfish", "'http://me:***@host:8786' does not begin with"),
+    ],
+)
+def test_a_mistake_shows_no_secret(load, server, secret, told):
+    with pytest.raises(ConfigError) as caught:
+        load(server=server)
+    assert told in str(caught.value)
+    assert secret not in str(caught.value)
