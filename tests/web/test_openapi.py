@@ -169,6 +169,19 @@ def test_a_redacted_column_shows_nothing_that_training_saw(make_client):
     assert client.post("/titanic", json=row["examples"][0]).status_code == 200
 
 
+def test_the_labels_of_a_redacted_target_are_not_named(make_client):
+    endpoint = ml("/iris", IRIS)
+    named = json.dumps(described(make_client({"iris": endpoint})))
+    hidden = described(make_client({"iris": endpoint}, requests={"redact": [IRIS["model"]["target_col"]]}))
+    assert "versicolor" in named
+    assert "versicolor" not in json.dumps(hidden)
+    assert not list(OpenAPIV31SpecValidator(hidden).iter_errors())
+
+
+def test_that_figures_may_not_be_had_is_described(document):
+    assert "503" in document["paths"]["/metrics"]["get"]["responses"]
+
+
 def test_an_endpoint_without_a_model_is_described(make_client):
     client = make_client({"empty": ml("/empty", {})}, wait=False)
     document = described(client)

@@ -1,7 +1,7 @@
 """The operations of an endpoint's URL: MLHandler's verbs, and TextHandler's question beside them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from server.service.endpoint import Endpoint
@@ -75,7 +75,11 @@ class EndpointDoors:
     @classmethod
     def of(cls, endpoint: Endpoint, prefix: str, redacted: Collection[str]) -> "EndpointDoors":
         """Those that the endpoint has now."""
-        return cls(endpoint, interface(endpoint), prefix, redacted)
+        known = interface(endpoint)
+        if known.target in redacted:
+            # The labels are values of that column.
+            known = replace(known, labels=())
+        return cls(endpoint, known, prefix, redacted)
 
     def components(self) -> Mapping[str, Schema]:
         """The schemas of its rows and answers."""

@@ -56,7 +56,7 @@ REFUSALS = (400, 404, 413, 415, 503)
 
 def metrics_operation() -> Operation:
     """Prometheus' figures."""
-    return Operation("metrics", "Figures for Prometheus", TAG, {200: {PLAIN: TEXT}}, refusals=())
+    return Operation("metrics", "Figures for Prometheus", TAG, {200: {PLAIN: TEXT}}, refusals=(503,))
 
 
 def other_operations(
