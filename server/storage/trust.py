@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -48,7 +49,11 @@ class Trust:
             FileNotFoundError: there is none.
             ModelUnreadable: its digest is not that of its content, or there is none and must be.
         """
-        file = path.open("rb")
+        file: IO[bytes] = path.open("rb")
+        if self.only_own and self.secret is not None:
+            # Who can write the folder must not change what was checked before it is read.
+            with file:
+                file = BytesIO(file.read())
         try:
             end = content_end(file)
             signed = end < file.seek(0, os.SEEK_END)

@@ -39,6 +39,18 @@ def test_what_was_signed_is_read_and_keeps_its_facts(signed, secret, only_own):
     assert read_facts(path) == FACTS == ModelStore(path).facts()
 
 
+def test_what_was_checked_is_what_is_read(tmp_path):
+    trust, path = Trust(True, SECRET), tmp_path / "model.pkl"
+    # More than a file object has read ahead.
+    path.write_bytes(bytes(2**20))
+    trust.sign(path)
+    content = path.read_bytes()
+    with trust.opened(path) as file:
+        with path.open("r+b") as other:
+            other.write(b"x" * len(content))
+        assert file.read() == content
+
+
 @pytest.mark.parametrize("secret", [None, SECRET])
 @pytest.mark.parametrize("only_own", [True, False])
 def test_any_byte_that_changed_is_told_and_nothing_is_unpickled(signed, secret, only_own):
