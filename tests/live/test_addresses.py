@@ -51,14 +51,16 @@ def make_unbound(tmp_path):
     """A server whose address is decided by gunicorn.conf.py; in it stands another port."""
     servers = []
 
-    def make(keys, bind=None):
+    def make(keys, bind=None, preloads=True):
         settings = {"keys": keys} if keys else {}
         config = write_config(tmp_path, {"url": {"titanic": titanic_endpoint()}, "server": settings})
         live = LiveServer(config, tmp_path / "server.log")
         servers.append(live)
         text = (ROOT / "gunicorn.conf.py").read_text()
         assert ":8000" in text
-        (tmp_path / "own.conf.py").write_text(text.replace(":8000", f":{live.port}"))
+        assert "preload_app = True" in text
+        text = text.replace(":8000", f":{live.port}").replace("preload_app = True", f"preload_app = {preloads}")
+        (tmp_path / "own.conf.py").write_text(text)
         live.variables = {
             "RESTIMATOR_BIND": bind and f"{bind}:{live.port}",
             "GUNICORN_CMD_ARGS": f"--config {tmp_path / 'own.conf.py'}",
@@ -83,8 +85,9 @@ def test_keys_that_are_added_leave_the_server_on_loopback(make_unbound):
     assert answer.json() == [0]
 
 
-def test_keys_are_not_taken_away_from_a_server_that_all_can_reach(make_unbound):
-    live = make_unbound(KEYS)
+@pytest.mark.parametrize("preloads", [True, False])
+def test_keys_are_not_taken_away_from_a_server_that_all_can_reach(make_unbound, preloads):
+    live = make_unbound(KEYS, preloads=preloads)
     assert listens_at(live) == {"00000000"}
     change_keys(live, None)
     until_logged(live, REFUSED)
