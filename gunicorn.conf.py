@@ -23,7 +23,8 @@ bind = os.environ.get("RESTIMATOR_BIND", lifecycle.usual_address(ASKS_FOR_KEYS, 
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # Keeps connections alive, and a long request does not hold up the worker's heartbeat.
 worker_class = "gthread"
-threads = 8
+# They are made when they are needed. Most may wait for trainings, which takes nothing but a thread.
+threads = 24
 # Models are loaded before the fork: all workers share their memory.
 preload_app = True
 timeout = 120

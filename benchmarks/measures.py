@@ -160,7 +160,7 @@ def start_and_memory(folder: Path, rounds: int) -> Figures:
         with serving(folder, ["linear"]) as ours:
             our_memory = _peak(ours, [f"/linear?{query}" for query in queries])
             torch = ours.maps("libtorch")
-        arguments = ("--worker-class", "gthread", "--threads", "8", "--config", "python:benchmarks.empty_resource")
+        arguments = ("--worker-class", "gthread", "--threads", "24", "--config", "python:benchmarks.empty_resource")
         with gunicorn("benchmarks.naive_server:app", {"NAIVE_MODEL": str(model)}, *arguments) as naive:
             ratios.append(our_memory / _peak(naive, ["/?" + query for query in queries]))
         starts.append(ours.started)

@@ -37,7 +37,7 @@ def serving(folder: Path, kinds: list[str], data: Path | None = None, core: int 
 
 def empty_resource() -> AbstractContextManager[Server]:
     """The ceiling: a gunicorn like the server's own whose resource computes nothing."""
-    arguments = ("--worker-class", "gthread", "--threads", "8", "--limit-request-line", "0")
+    arguments = ("--worker-class", "gthread", "--threads", "24", "--limit-request-line", "0")
     return gunicorn("benchmarks.empty_resource:app", {}, *arguments, "--config", "python:benchmarks.empty_resource")
 
 

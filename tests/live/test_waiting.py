@@ -10,8 +10,8 @@ from tests.live.conftest import serving
 from tests.live.test_limits import ASYNC, ENDLESS, QUICK, ROWS, entry
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
-# Of gunicorn.conf.py's eight threads.
-MOST = 6
+# Of gunicorn.conf.py's 24 threads.
+MOST = 18
 
 
 def train(live, name, headers=None):
