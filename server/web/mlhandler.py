@@ -15,7 +15,7 @@ from server.service.runs import Runs
 from server.web.observation import tell_rows
 from server.web.one_row import plain_answer, row_of_query, rows_of_body
 from server.web.page import endpoint_page
-from server.web.request_data import RequestData, read_request
+from server.web.request_data import IGNORED, RequestData, read_request
 from server.web.responses import (
     PARTED_FORMATS,
     PREDICTION_FORMATS,
@@ -57,12 +57,16 @@ class MLHandlerResource(GuardedResource):
             return super().scope()
         query = request.query_string
         # Most requests are rows, whose query is read elsewhere, and sooner; an underscore may be written as %5F.
-        views = [name for name in VIEWS if name in request.args] if b"_" in query or b"%5" in query else []
+        names = set(request.args) - IGNORED if b"_" in query or b"%5" in query else None
+        views = [name for name in VIEWS if name in names] if names else []
         if "_download" in views:
             return "admin"
-        # A body's length may not be known before it was read.
-        is_page = not (query or request.content_length or "Transfer-Encoding" in request.headers)
-        return "read" if views or is_page else "predict"
+        if views:
+            return "read"
+        asks_nothing = not (query.strip(b"&") if names is None else names)
+        # A body's length may not be known before it was read, and one that turns out to be blank makes it a page.
+        is_page = asks_nothing and not request.content_length and "Transfer-Encoding" not in request.headers
+        return "read" if is_page else "predict"
 
     def get(self) -> Response:
         """The page, a description, the data, the model, or predictions for the columns given."""
@@ -84,12 +88,14 @@ class MLHandlerResource(GuardedResource):
                 return view(data)
         data = read_request(request, self._limits)
         if data.is_empty:
+            require("read", self.endpoint_.name)
             template = self.endpoint_.entry.kwargs.template
             return template_page(self.endpoint_, Path(template)) if template else endpoint_page(self.endpoint_)
         data.check_options({"_output", "_format", "_action", *VIEWS})
         action = data.option("_action", "predict")
         if action != "predict":
             raise BadRequest(f"_action={action} changes or measures things; send it by POST")
+        require("predict", self.endpoint_.name)
         return self._predict(data)
 
     def post(self) -> Response:
