@@ -16,7 +16,8 @@ from server.jobs.parallel import spread
 from tests.cluster import Cluster, children
 from tests.conftest import ROOT
 from tests.jobs import work
-from tests.jobs.test_runner import lives, until
+from tests.jobs.test_runner import lives
+from tests.waiting import until
 
 MODULES = ["tests.jobs.work"]
 pytestmark = [

@@ -9,8 +9,9 @@ import pytest
 
 from server.errors import BadRequest, ProcessLost
 from server.jobs import InlineRunner, ProcessRunner, kept
-from tests.jobs.test_runner import lives, until
+from tests.jobs.test_runner import lives
 from tests.jobs.work import Counter, ask
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")]
 

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from server.errors import BadRequest, NotReady, Problem, StorageFull, TrainingFa
 from server.jobs import InlineRunner, ProcessRunner
 from tests.conftest import ROOT
 from tests.jobs import work
+from tests.waiting import until
 
 # The launcher outlives the object that started it, and is meant to.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")]
@@ -42,13 +42,6 @@ def own_temp(monkeypatch):
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
         yield Path(folder)
-
-
-def until(condition, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def lives(pid: int) -> bool:

@@ -14,9 +14,10 @@ from distributed import Client
 from server.storage.files import read_json
 from tests.cluster import Cluster, children
 from tests.conftest import titanic_endpoint
-from tests.jobs.test_runner import lives, until
+from tests.jobs.test_runner import lives
 from tests.live.conftest import serving
 from tests.live.test_classifier import ENDLESS
+from tests.waiting import until
 from tests.web.classifying import PAYLOAD, SPACE, URL, classifier_entry, write_documents
 
 pytestmark = [

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from tests.conftest import ROOT, ROW, titanic_endpoint
+from tests.waiting import run_once
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 LONG = {"_action": "retrain", "class": "RandomForestClassifier", "n_estimators": 3000}
@@ -35,14 +36,6 @@ def live(make_live):
 
 def run_at(live, location: str) -> dict:
     return requests.get(live.url + location, timeout=60).json()
-
-
-def wait_for(live, location: str, *statuses: str, seconds: float = 60) -> dict:
-    deadline = time.monotonic() + seconds
-    while (run := run_at(live, location))["status"] not in statuses:
-        assert time.monotonic() < deadline, run
-        time.sleep(0.05)
-    return run
 
 
 def begin(live, **params) -> str:
@@ -76,16 +69,16 @@ def test_a_client_waits_as_long_as_it_says(live):
 
 def test_a_second_training_is_scheduled_until_the_first_has_ended(live):
     first, second = begin(live), begin(live, n_estimators=10)
-    assert wait_for(live, first, "RUNNING")
+    assert run_once(live.url + first, "RUNNING")
     assert run_at(live, second)["status"] == "SCHEDULED"
     assert requests.delete(live.url + first, timeout=60).status_code == 200
-    assert wait_for(live, second, "FINISHED")["serving"]
+    assert run_once(live.url + second, "FINISHED")["serving"]
     assert run_at(live, first)["status"] == "KILLED"
 
 
 def test_a_training_that_waits_is_cancelled_like_one_that_runs(live):
     first, second = begin(live), begin(live)
-    wait_for(live, first, "RUNNING")
+    run_once(live.url + first, "RUNNING")
     assert requests.delete(live.url + second, timeout=60).json()["status"] == "KILLED"
     assert run_at(live, first)["status"] == "RUNNING"
     assert requests.delete(live.url + first, timeout=60).json()["status"] == "KILLED"
@@ -123,7 +116,7 @@ def test_the_details_of_a_run_follow_its_answer(live):
 
 def test_a_run_that_nobody_works_on_is_ended_without_anybody_asking(live):
     location = begin(live)
-    wait_for(live, location, "RUNNING")
+    run_once(live.url + location, "RUNNING")
     live.kill()
     live.start()
     store = live.config.parent / "models" / ".runs"

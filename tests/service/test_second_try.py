@@ -18,7 +18,7 @@ from server.service.training import TrainingTask, train
 from server.tracking import Status
 from server.tracking.mlflow_store import REASON_TAG, MlflowStore
 from tests.conftest import titanic_endpoint
-from tests.jobs.test_runner import until
+from tests.waiting import until
 from tests.web.classifying import PAYLOAD, classifier_entry, write_documents
 
 pytestmark = pytest.mark.slow

@@ -12,15 +12,9 @@ import pytest
 
 from server.storage.files import Lock, move_whole, read_json, write_json, write_whole
 from tests.conftest import ROOT
+from tests.waiting import until
 
 HOLD = "import sys; from pathlib import Path; from tests.storage.dying import hold; hold(*map(Path, sys.argv[1:]))"
-
-
-def until(condition, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from server.service.run_folder import active_runs
 from server.service.training import TrainingTask
 from server.storage.endpoint_store import EndpointStore
 from server.tracking import Status
-from tests.jobs.test_runner import until
 from tests.storage import dying
 from tests.storage.conftest import contents, dies
+from tests.waiting import until
 
 # The launcher outlives the object that started it, and is meant to.
 pytestmark = [

@@ -14,8 +14,8 @@ from server.app import create_app
 from server.config import load_config
 from tests import registering
 from tests.conftest import ROOT, ROW, BriefRunner, titanic_endpoint, wait_until_ready, write_config
-from tests.jobs.test_runner import until
 from tests.reviews import text_endpoint
+from tests.waiting import until
 from tests.web import forecasting
 
 FORM = "application/x-www-form-urlencoded"

@@ -20,8 +20,8 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from server.app import create_app
 from server.config import load_config
 from tests.conftest import ROOT, TITANIC_MODEL, BriefRunner, wait_until_ready, write_config
-from tests.jobs.test_runner import until
 from tests.registering import ask, begin, registry, write_models
+from tests.waiting import until
 from tests.web.classifying import begun, classifier_entry, write_documents
 
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)

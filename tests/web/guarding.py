@@ -7,8 +7,8 @@ from typing import Any
 from server.app import create_app
 from server.config import SCOPES, hash_of, load_config
 from tests.conftest import ROW, BriefRunner, titanic_endpoint, write_config
-from tests.jobs.test_runner import until
 from tests.registering import registry, write_models
+from tests.waiting import until
 from tests.web.classifying import PAYLOAD, URL, classifier_entry, write_documents
 
 JSON = {"content_type": "application/json"}

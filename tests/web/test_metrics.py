@@ -13,7 +13,7 @@ from server.web.counters import Counters, take_place
 from server.web.metrics import Metrics
 from server.web.observation import Observation
 from tests.conftest import ROW, titanic_endpoint
-from tests.jobs.test_runner import until
+from tests.waiting import until
 from tests.web.conftest import assert_problem
 from tests.web.test_observation import answers, asked
 

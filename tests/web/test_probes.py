@@ -6,6 +6,7 @@ import pytest
 
 from server.jobs import InlineRunner
 from tests.conftest import titanic_endpoint
+from tests.waiting import until
 
 GOOD = {"pattern": "/good", "handler": "MLHandler", "kwargs": {}}
 MISSING = titanic_endpoint(data={"url": "$YAMLPATH/data/gone.csv"})
@@ -31,14 +32,10 @@ def held():
     runner.let.set()
 
 
-def until_settled(client, name):
-    """Ask until the endpoint's first training is over; the answer."""
-    for _ in range(2000):
-        answer = client.get("/readyz")
-        if "is running" not in answer.json["endpoints"][name]:
-            return answer
-        threading.Event().wait(0.01)
-    raise AssertionError(answer.text)
+def settled(client, name):
+    """The answer, if the endpoint's first training is over."""
+    answer = client.get("/readyz")
+    return None if "is running" in answer.json["endpoints"][name] else answer
 
 
 @pytest.mark.parametrize(
@@ -60,7 +57,7 @@ def test_the_readiness_table(make_client, held, url, trains, drains, status, rea
         held.let.set()
     client = make_client(url, wait=False, runner=held)
     application = client.application.extensions["restimator"]
-    answer = until_settled(client, next(iter(url))) if trains else client.get("/readyz")
+    answer = until(lambda: settled(client, next(iter(url)))) if trains else client.get("/readyz")
     if drains:
         application.draining.begin()
         answer = client.get("/readyz")

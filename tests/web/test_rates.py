@@ -11,8 +11,8 @@ import pytest
 from server.config import hash_of
 from server.errors import ConfigError
 from tests.conftest import ROOT, ROW
-from tests.jobs.test_runner import until
 from tests.ports import free_port
+from tests.waiting import until
 from tests.web.conftest import assert_problem
 
 pytestmark = pytest.mark.slow
