@@ -1,6 +1,7 @@
 """A real gunicorn with two workers on a free port, as users run it."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -18,6 +19,7 @@ from tests.live.processes import ServerProcess, begin, begin_prepared
 from tests.ports import free_port
 
 APP = "wsgi:app"
+BOOTED = re.compile(r"Booting worker with pid: (\d+)")
 
 
 class LiveServer:
@@ -105,8 +107,9 @@ class LiveServer:
         return [pid for pid in found if _name(pid) not in ("", ExperimentBook.__name__)]
 
     def workers_of_gunicorn(self) -> list[int]:
-        """Master's children but the launcher, which is the first."""
-        return sorted(pid for pid, parent in self.processes().items() if parent == self.process.pid)[1:]
+        """Those of the master's children that said so; the launcher is one, too."""
+        booted = {int(pid) for pid in BOOTED.findall(self.log.read_text())}
+        return sorted(pid for pid, parent in self.processes().items() if parent == self.process.pid and pid in booted)
 
     def wait_for_trainings(self, count: int, seconds: float = 20) -> list[int]:
         deadline = time.monotonic() + seconds

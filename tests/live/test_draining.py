@@ -3,8 +3,8 @@
 import os
 import signal
 import socket
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -12,22 +12,31 @@ import yaml
 
 from benchmarks.rolling_restarts import Clients
 from tests.conftest import ROW, titanic_endpoint
+from tests.waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 TAKEN = "the configuration was taken anew"
 REFUSED = "the changed configuration is not taken"
-SLOW = "def slowly(data):\n    import time\n    time.sleep(1.5)\n    return data\n"
+SLOW = """
+import time
+from pathlib import Path
+
+def slowly(data):
+    Path({begun!r}).touch()
+    deadline = time.monotonic() + 120
+    while not Path({go!r}).exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return data
+"""
 
 
 def status(live, path="/readyz"):
     return requests.get(live.url + path, headers={"Connection": "close"}, timeout=30).status_code
 
 
-def until_logged(live, words, count=1, seconds=60):
-    deadline = time.monotonic() + seconds
-    while live.log.read_text().count(words) < count:
-        assert time.monotonic() < deadline, live.log.read_text()
-        time.sleep(0.05)
+def until_logged(live, words, count=1):
+    until(lambda: live.log.read_text().count(words) >= count)
 
 
 def change(live, make):
@@ -37,44 +46,57 @@ def change(live, make):
     os.kill(live.process.pid, signal.SIGHUP)
 
 
-def test_a_server_that_drains_says_so_answers_on_and_ends(make_live):
-    live = make_live({"titanic": titanic_endpoint()}, drain_seconds=2)
+def test_a_server_that_drains_says_so_and_answers_on_and_a_second_sigterm_ends_it_at_once(make_live):
+    live = make_live({"titanic": titanic_endpoint()}, drain_seconds=600)
     assert status(live) == 200
-    begun = time.monotonic()
     live.process.terminate()
-    until_logged(live, "draining for 2 seconds")
+    until_logged(live, "draining for 600 seconds")
     for _ in range(6):
         assert status(live) == 503
         assert requests.get(f"{live.url}/titanic", params=ROW, timeout=30).json() == [0]
     assert "draining" in requests.get(f"{live.url}/readyz", timeout=30).json()["reason"]
-    assert live.process.wait(20) == 0
+    live.process.terminate()
+    assert live.process.wait(60) == 0
+
+
+def test_a_server_that_drains_ends_by_itself(make_live):
+    live = make_live({"titanic": titanic_endpoint()}, drain_seconds=2)
+    begun = time.monotonic()
+    live.process.terminate()
+    assert live.process.wait(60) == 0
     assert time.monotonic() - begun >= 2
-
-
-def test_a_second_sigterm_ends_it_at_once(make_live):
-    live = make_live({"titanic": titanic_endpoint()}, drain_seconds=600)
-    live.process.terminate()
-    until_logged(live, "draining for 600 seconds")
-    live.process.terminate()
-    assert live.process.wait(20) == 0
+    assert "draining for 2 seconds" in live.log.read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_request_in_flight_is_answered(make_live, tmp_path, number):
-    (tmp_path / "slow.py").write_text(SLOW)
+def test_a_request_in_flight_is_answered(make_live, tmp_path, monkeypatch, number):
+    # Longer than the test waits for anything.
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--graceful-timeout 200")
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    go.touch()
+    (tmp_path / "slow.py").write_text(SLOW.format(begun=str(begun), go=str(go)))
     source = {"url": "$YAMLPATH/data/titanic.csv", "transform": "slow.slowly"}
     live = make_live({"titanic": titanic_endpoint(data=source)})
-    answers = []
-    asking = threading.Thread(
-        target=lambda: answers.append(requests.get(f"{live.url}/titanic", params=ROW, timeout=30).json())
-    )
-    asking.start()
-    time.sleep(0.7)
-    os.kill(live.process.pid, number)
-    asking.join()
-    assert answers == [[0]]
+    live.wait_for_trainings(0, 60)
+    workers = live.workers_of_gunicorn()
+    assert len(workers) == 2
+    go.unlink()
+    begun.unlink()
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(requests.get, f"{live.url}/titanic", params=ROW, timeout=300)
+        until(begun.exists)
+        os.kill(live.process.pid, number)
+        # The other one has nothing to do: it ends as soon as both are told to.
+        (busy,) = until(lambda: remaining if len(remaining := set(workers) & live.processes().keys()) == 1 else None)
+        assert not answer.done()
+        go.touch()
+        assert answer.result().json() == [0]
+    until(lambda: busy not in live.processes())
     if number == signal.SIGTERM:
-        assert live.process.wait(20) == 0
+        assert live.process.wait(60) == 0
+    else:
+        until_logged(live, TAKEN)
+        assert requests.get(f"{live.url}/titanic", params=ROW, timeout=30).json() == [0]
 
 
 def test_a_changed_configuration_is_taken_and_a_wrong_one_is_not(make_live):
@@ -97,12 +119,13 @@ def test_a_changed_configuration_is_taken_and_a_wrong_one_is_not(make_live):
 
     change(live, right)
     until_logged(live, TAKEN)
+    until(lambda: not set(workers) & live.processes().keys())
     assert live.process.pid == master
     assert {status(live, "/titanic?_params") for _ in range(8)} == {404}
     assert {status(live, "/more?_params") for _ in range(8)} == {200}
     # What trains is new, too.
     assert requests.post(f"{live.url}/passengers?_action=train", timeout=60).status_code == 200
-    assert not set(live.workers_of_gunicorn()) & set(workers)
+    assert len(live.workers_of_gunicorn()) == len(workers) == 2
     counted = requests.get(f"{live.url}/metrics", timeout=30).text
     assert 'restimator_requests_total{method="GET",route="/titanic",status="200"}' in counted
 

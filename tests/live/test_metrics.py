@@ -10,6 +10,7 @@ import requests
 
 from tests.conftest import ROW, titanic_endpoint
 from tests.live.conftest import serving
+from tests.waiting import until
 from tests.web.test_metrics import parsed, value
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -57,8 +58,7 @@ def test_every_worker_tells_the_sum_of_all_also_of_those_that_were_killed(live):
     killed = live.workers_of_gunicorn()
     for worker in killed:
         os.kill(worker, signal.SIGKILL)
-    while set(live.workers_of_gunicorn()) & set(killed) or len(live.workers_of_gunicorn()) < 2:
-        pass
+    until(lambda: len(set(live.workers_of_gunicorn()) - set(killed)) == 2)
     live.wait("/readyz")
     predict(live, COUNT)
     for _ in range(8):
