@@ -47,7 +47,7 @@ def row_of_query(environ: "WSGIEnvironment", limits: Limits) -> PlainRows | None
         return None
     query = environ.get("QUERY_STRING", "")
     found = _options_and_row(query) if len(query) <= limits.text_chars else None
-    return PlainRows([found[1]], found[0]) if found and found[1] else None
+    return PlainRows([found[1]], found[0]) if found and 0 < len(found[1]) <= limits.columns else None
 
 
 def rows_of_body(environ: "WSGIEnvironment", read: Callable[[], bytes], limits: Limits) -> PlainRows | None:

@@ -11,6 +11,8 @@ from tests.conftest import ROW, titanic_endpoint
 from tests.registering import flower
 from tests.tables.samples import feather, parquet
 from tests.web.conftest import FORM, assert_problem, build
+from tests.web.test_inference import INFER, tensors
+from tests.web.test_invocations import INVOCATIONS
 from tests.web.test_registry import PREDICT, failure
 
 pytestmark = pytest.mark.slow
@@ -83,13 +85,75 @@ def test_many_short_texts_are_as_long_together_as_they_like(limited):
     assert len(answer.json) == 500
 
 
-@pytest.mark.parametrize(
-    ("name", "most", "sent"), [("rows", 3, {"Age": ["1"] * 4}), ("columns", 2, dict.fromkeys("abc", "1"))]
-)
-def test_fields_keep_the_limits_of_tables(make_client, name, most, sent):
-    client = make_client({"titanic": titanic_endpoint(data=None, model={})}, wait=False, limits={name: most})
-    for request in ({"query_string": sent, "method": "GET"}, {"data": sent, "method": "POST"}):
-        assert_problem(client.open(URL, **request), 413, str(most), str(most + 1), f"server.limits.{name}")
+MOST = {"rows": 3, "columns": len(ROW), "text_chars": 200}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("small"), {"titanic": titanic_endpoint()}, limits=MOST)
+
+
+def by_column(rows):
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def lists(rows):
+    return [list(row.values()) for row in rows]
+
+
+def invocation(form, made):
+    return lambda rows: {"path": INVOCATIONS, "method": "POST", "json": {form: made(rows)}}
+
+
+# How rows are sent at each door; those of tables have their formats above.
+DOORS = {
+    "query": lambda rows: {"method": "GET", "query_string": by_column(rows)},
+    "form of a GET": lambda rows: {"method": "GET", "data": by_column(rows), "content_type": FORM},
+    "form": lambda rows: {"method": "POST", "data": by_column(rows), "content_type": FORM},
+    "multipart": lambda rows: {"method": "POST", "data": by_column(rows), "content_type": "multipart/form-data"},
+    "json": lambda rows: {"method": "POST", "json": rows},
+    "json of a GET": lambda rows: {"method": "GET", "json": rows},
+    "json by column": lambda rows: {"method": "POST", "json": by_column(rows)},
+    "csv": lambda rows: {"method": "POST", "data": FILES["csv"](pd.DataFrame(rows)), "content_type": "text/csv"},
+    "v2": lambda rows: {"path": INFER, "method": "POST", "json": {"inputs": tensors(rows)}},
+    "v2 of n by 1": lambda rows: {
+        "path": INFER, "method": "POST",
+        "json": {"inputs": [one | {"shape": [len(rows), 1]} for one in tensors(rows)]},
+    },
+    "dataframe_split": invocation("dataframe_split", lambda rows: {"columns": list(rows[0]), "data": lists(rows)}),
+    "dataframe_records": invocation("dataframe_records", list),
+    "instances": invocation("instances", list),
+    "instances as lists": invocation("instances", lists),
+    "inputs": invocation("inputs", list),
+    "inputs by column": invocation("inputs", by_column),
+    "inputs as lists": invocation("inputs", lists),
+    "csv at /invocations": lambda rows: {
+        "path": INVOCATIONS, "method": "POST", "data": FILES["csv"](pd.DataFrame(rows)), "content_type": "text/csv",
+    },
+}  # fmt: skip
+# In the order of the model's columns, for doors that know no names.
+IN_ORDER = {name: ROW[name] for name in ("Pclass", "Sex", "Age", "SibSp", "Parch", "Fare", "Embarked")}
+TOO_MUCH = {
+    "rows": [IN_ORDER | {"Age": age} for age in range(MOST["rows"] + 1)],
+    "columns": [IN_ORDER | {"more": 1}],
+    "text_chars": [IN_ORDER | {"Sex": "x" * (MOST["text_chars"] + 1)}],
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("limit", TOO_MUCH)
+def test_every_door_keeps_every_limit(small, door, limit):
+    answer = small.open(**({"path": URL} | DOORS[door](TOO_MUCH[limit])))
+    assert answer.status_code == 413, answer.text
+    for word in (str(MOST[limit]), str(MOST[limit] + 1), f"server.limits.{limit}"):
+        assert word in answer.text
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_what_is_just_within_the_limits_is_answered_at_every_door(small, door):
+    rows = [row | {"Sex": "x" * MOST["text_chars"]} for row in TOO_MUCH["rows"][:-1]]
+    answer = small.open(**({"path": URL} | DOORS[door](rows)))
+    assert answer.status_code == 200, answer.text
 
 
 def test_a_query_to_a_text_endpoint_that_is_too_long_is_413(make_client):
