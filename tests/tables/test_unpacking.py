@@ -88,13 +88,17 @@ def test_many_empty_members_take_time_in_proportion():
     assert time.process_time() - started < 2
 
 
-DAMAGED = [gzip.compress(b"abc")[:-5], gzip.compress(b"abc") + b"x", b"\x1f\x8b", b""]
+DAMAGED = [gzip.compress(b"abc")[:-5], gzip.compress(b"abc") + b"x", b"\x1f\x8b", b"abc"]
 
 
 @pytest.mark.parametrize("content", DAMAGED, ids=len)
-def test_a_damaged_gzip_is_400_or_nothing(content):
-    with suppress(BadRequest):
-        assert gunzip(content, SMALL, "x") == b""
+def test_a_damaged_gzip_is_400(content):
+    with pytest.raises(BadRequest, match="x is not a readable gzip stream"):
+        gunzip(content, SMALL, "x")
+
+
+def test_nothing_is_a_gzip_of_nothing():
+    assert gunzip(b"", SMALL, "x") == b""
 
 
 FAR = "KN20000"  # 300 columns, 20,000 rows: many cells, yet within the limits of rows and columns
@@ -118,11 +122,27 @@ def test_one_far_cell_is_413_however_it_is_written(spelling):
         read(xlsx(FAR_CELLS[spelling]), "xlsx")
 
 
-@pytest.mark.parametrize("cell", ["XFD1048576", "XFD1", "A1048576", "ZZZZ1", "A999999999", "XFD999999999"])
-def test_the_last_cell_of_a_sheet_is_413_with_the_usual_limits(cell):
+FAR_AWAY = {
+    "XFD1048576": "unpacked_mb", "XFD1": "columns", "ZZZZ1": "unpacked_mb", "A999999999": "unpacked_mb",
+    "XFD999999999": "unpacked_mb",
+}  # fmt: skip
+
+
+def sheet_with(cell):
     row = int(cell.strip("AZXFD"))
-    with pytest.raises(TooLarge):
-        read(xlsx(f'{HEAD}<row r="{row}"><c r="{cell}"><v>1</v></c></row>'), "xlsx", Limits(rows=100_000))
+    return xlsx(f'{HEAD}<row r="{row}"><c r="{cell}"><v>1</v></c></row>')
+
+
+@pytest.mark.parametrize(("cell", "setting"), FAR_AWAY.items())
+def test_the_last_cell_of_a_sheet_is_413_with_the_usual_limits(cell, setting):
+    with pytest.raises(TooLarge, match=rf"server\.limits\.{setting}"):
+        read(sheet_with(cell), "xlsx", Limits())
+
+
+def test_the_last_row_of_a_sheet_is_a_row():
+    assert len(read(sheet_with("A1048576"), "xlsx", Limits())) == 2**20 - 1
+    with pytest.raises(TooLarge, match=r"server\.limits\.rows"):
+        read(sheet_with("A1048576"), "xlsx", Limits(rows=100_000))
 
 
 def test_a_shared_text_counts_each_time_it_is_used():
