@@ -212,6 +212,10 @@ def _filter(name: str, key: str, value: str | None) -> Any:
 def _moment(key: str, text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise BadRequest(f"{key} must be a moment such as 2026-11-21T12:00:00Z, not {text!r}") from None
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        # In UTC it lies before the year 1 or after 9999, where no entry does.
+        return (datetime.min if moment.year == 1 else datetime.max).replace(tzinfo=UTC)
