@@ -8,7 +8,8 @@ import orjson
 from server.tables.text_formats import not_json
 from server.tables.utf8 import decode_text
 
-STRING_OR_NAN = re.compile(rb'"(?:[^"\\]|\\.)*+"|NaN', re.DOTALL)
+# A text may lack its end: it is passed all the same, or each quote within would begin another, gone through to the end.
+STRING_OR_NAN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|NaN', re.DOTALL)
 
 
 def read_foreign_json(content: bytes, what: str) -> Any:
