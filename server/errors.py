@@ -182,6 +182,14 @@ def too_large_unpacked(what: str, limit_mb: float) -> TooLarge:
     return TooLarge(f"{what} grows beyond {limit_mb:g} MiB when it is unpacked (server.limits.unpacked_mb)")
 
 
+def too_large_as_a_whole(what: str, limit_mb: float) -> TooLarge:
+    """The error for unpacked contents that would have to be in memory at once."""
+    return TooLarge(
+        f"{what} holds more than {limit_mb:g} MiB when it is unpacked, and can only be read as a whole, for which a "
+        "body's limit holds (server.limits.body_mb); send less, or a table as CSV, JSON lines or Parquet"
+    )
+
+
 class StorageFull(TooLarge):
     """The disk has no room; nothing was changed."""
 

@@ -7,8 +7,9 @@ from io import BytesIO
 from pathlib import PurePath
 from typing import IO
 
+from server.config import Limits
 from server.errors import UnsupportedFormat
-from server.tables.spooling import CHUNK
+from server.tables.spooling import CHUNK, held
 
 READABLE = ("csv", "tsv", "json", "jsonl", "xlsx", "xls", "ods", "parquet", "feather")
 BY_EXTENSION = {
@@ -69,6 +70,14 @@ class Upload:
     def content(self) -> bytes:
         """All bytes; those of a file are read each time, and stay in memory only as long as they are used."""
         return self.body if isinstance(self.body, bytes) else self.opened().read()
+
+    def held(self, limits: Limits) -> bytes:
+        """All bytes, where nobody looked through them before.
+
+        Raises:
+            TooLarge: it was unpacked, and is larger than a body may be.
+        """
+        return self.body if isinstance(self.body, bytes) else held(self.body, limits, self.label)
 
     @property
     def head(self) -> bytes:

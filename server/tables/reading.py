@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,9 @@ def read_upload(upload: Upload, limits: Limits, text_columns: Collection[str] = 
     """
     with _unpacked(upload, limits) as upload:
         name = format_of(upload)
-        if upload.is_large:
-            _check_in_parts(upload, name, limits, text_columns)
-        table = _read(upload, name, limits, text_columns)
+        is_checked = upload.is_large and _check_in_parts(upload, name, limits, text_columns)
+        content = upload.content if is_checked else upload.held(limits)
+        table = _read(content, upload.label, name, limits, text_columns)
     return _framed(table, upload.label, limits)
 
 
@@ -60,20 +60,23 @@ def _unpacked(upload: Upload, limits: Limits) -> Iterator[Upload]:
         yield upload
 
 
-def _check_in_parts(upload: Upload, name: str, limits: Limits, text_columns: Collection[str]) -> None:
-    """Refuse what would be refused as a whole before the whole is in memory, where the format has parts.
+def _check_in_parts(upload: Upload, name: str, limits: Limits, text_columns: Collection[str]) -> bool:
+    """Refuse what would be refused as a whole before the whole is in memory; whether it could be read in parts.
 
     Raises:
         BadRequest, TooLarge: as reading the whole.
     """
     if name == "json" and upload.head.strip() and upload.head.lstrip()[:1] not in (b"{", b"["):
         raise BadRequest(f"{upload.label} is not valid JSON: it begins with neither a list nor an object")
-    with suppress(NotParted):
+    try:
         table = PartedTable(_source(upload, name, limits, text_columns, USUAL), upload.label, limits, USUAL)
         try:
             table.check()
         except TypesChanged as changed:
             table.check(changed.types)
+    except NotParted:
+        return False
+    return True
 
 
 def _is_packed(upload: Upload) -> bool:
@@ -112,8 +115,7 @@ def _source(upload: Upload, name: str, limits: Limits, text_columns: Collection[
     return sources[name]()
 
 
-def _read(upload: Upload, name: str, limits: Limits, text_columns: Collection[str]) -> pa.Table:
-    content, what = upload.content, upload.label
+def _read(content: bytes, what: str, name: str, limits: Limits, text_columns: Collection[str]) -> pa.Table:
     readers = {
         "csv": lambda: read_csv(content, what, text_columns, None, limits),
         "tsv": lambda: read_csv(content, what, text_columns, "\t", limits),
@@ -201,7 +203,8 @@ def read_file(path: Path, limits: Limits, text_columns: Collection[str] = ()) ->
     Raises:
         OSError: the file cannot be read.
     """
-    unlimited = limits.model_copy(update={"rows": 2**40, "columns": 2**31, "unpacked_mb": 2**40, "text_chars": 2**40})
+    without = {"body_mb": 2**40, "rows": 2**40, "columns": 2**31, "unpacked_mb": 2**40, "text_chars": 2**40}
+    unlimited = limits.model_copy(update=without)
     return read_upload(Upload(path.read_bytes(), path.name), unlimited, text_columns)
 
 

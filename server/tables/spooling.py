@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from server.errors import StorageFull
+from server.config import Limits
+from server.errors import StorageFull, too_large_as_a_whole
 
 CHUNK = 1 << 20
 # What is smaller is quicker read, and answered, as a whole.
@@ -68,6 +69,17 @@ def is_blank(file: IO[bytes], begin: int = 0) -> bool:
     blank = not any(chunk.strip() for chunk in chunks_of(file))
     file.seek(begin)
     return blank
+
+
+def held(file: IO[bytes], limits: Limits, what: str) -> bytes:
+    """All bytes of a file that holds an unpacked body: as many as may come in one that is not packed.
+
+    Raises:
+        TooLarge: there are more.
+    """
+    if size_of(file) > limits.body_mb * 2**20:
+        raise too_large_as_a_whole(what, limits.body_mb)
+    return file.read()
 
 
 def size_of(file: IO[bytes]) -> int:

@@ -9,23 +9,20 @@ from typing import IO
 
 from server.config import Limits
 from server.errors import BadRequest, UnsupportedFormat, too_large_unpacked
-from server.tables.spooling import CHUNK, chunks_of, spooled
+from server.tables.spooling import CHUNK, chunks_of, held, spooled
 
+# What is packed twice was packed by accident, and more often by nobody.
+MOST_ENCODINGS = 2
 Unpack = Callable[[IO[bytes], Limits, str], Iterator[bytes]]
 
 
-def gunzip(content: bytes, limits: Limits, what: str) -> bytes:
+def gunzipped(file: IO[bytes], limits: Limits, what: str) -> Iterator[bytes]:
     """The bytes within a gzip stream (RFC 1952), members one after another.
 
     Raises:
         BadRequest: the stream is damaged or ends early.
         TooLarge: more than limits.unpacked_mb come out.
     """
-    return b"".join(gunzipped(BytesIO(content), limits, what))
-
-
-def gunzipped(file: IO[bytes], limits: Limits, what: str) -> Iterator[bytes]:
-    """As `gunzip`, part by part."""
     most = int(limits.unpacked_mb * 2**20)
     size = 0
     try:
@@ -39,18 +36,13 @@ def gunzipped(file: IO[bytes], limits: Limits, what: str) -> Iterator[bytes]:
         raise BadRequest(f"{what} is not a readable gzip stream: {error}") from error
 
 
-def inflate(content: bytes, limits: Limits, what: str) -> bytes:
+def inflated(file: IO[bytes], limits: Limits, what: str) -> Iterator[bytes]:
     """The bytes within a zlib stream (RFC 1950).
 
     Raises:
         BadRequest: the stream is damaged or ends early.
         TooLarge: more than limits.unpacked_mb come out.
     """
-    return b"".join(inflated(BytesIO(content), limits, what))
-
-
-def inflated(file: IO[bytes], limits: Limits, what: str) -> Iterator[bytes]:
-    """As `inflate`, part by part."""
     most = int(limits.unpacked_mb * 2**20)
     stream = zlib.decompressobj()
     size = 0
@@ -74,7 +66,7 @@ def unpacking(encoding: str) -> list[Unpack]:
     """What undoes a Content-Encoding, the last one first.
 
     Raises:
-        UnsupportedFormat: an encoding other than gzip, deflate and identity.
+        UnsupportedFormat: an encoding other than gzip, deflate and identity, or more than two of them.
     """
     found: list[Unpack] = []
     for name in reversed([part.strip().lower() for part in encoding.split(",") if part.strip()]):
@@ -84,28 +76,33 @@ def unpacking(encoding: str) -> list[Unpack]:
             found.append(inflated)
         elif name != "identity":
             raise UnsupportedFormat(f"Content-Encoding {name} is not supported; use gzip, deflate or none")
+    if len(found) > MOST_ENCODINGS:
+        raise UnsupportedFormat(
+            f"the body has {len(found)} Content-Encodings, one within another; {MOST_ENCODINGS} are read, one is enough"
+        )
     return found
-
-
-def decoded(content: bytes, encoding: str, limits: Limits) -> bytes:
-    """The body without its Content-Encoding.
-
-    Raises:
-        UnsupportedFormat: an encoding other than gzip, deflate and identity.
-    """
-    for unpack in unpacking(encoding):
-        content = b"".join(unpack(BytesIO(content), limits, "the body"))
-    return content
 
 
 def decoded_file(file: IO[bytes], encoding: str, limits: Limits) -> IO[bytes]:
     """A body in a file without its Content-Encoding, in a file; the one that was given is closed if it is another.
 
     Raises:
-        UnsupportedFormat: an encoding other than gzip, deflate and identity.
+        UnsupportedFormat: see `unpacking`.
+        BadRequest, TooLarge: it is damaged, or grows too far.
         StorageFull: there is no room for it.
     """
     for unpack in unpacking(encoding):
         with closing(file):
             file = spooled(unpack(file, limits, "the body"))
     return file
+
+
+def decoded(content: bytes, encoding: str, limits: Limits) -> bytes:
+    """A body without its Content-Encoding, in memory; it lies in a file until it is known to be small enough.
+
+    Raises:
+        TooLarge: it is larger than a body without an encoding may be.
+        UnsupportedFormat, BadRequest, StorageFull: as `decoded_file`.
+    """
+    with closing(decoded_file(BytesIO(content), encoding, limits)) as file:
+        return held(file, limits, "the body")

@@ -67,7 +67,7 @@ class ClassifierResource(GuardedResource):
         data = read_request(request, self._limits)
         sent = data.options | data.fields
         plain = {name: values[0] if len(values) == 1 and name != "labels" else values for name, values in sent.items()}
-        return plain | {name: value for name, value in data.given().items() if name not in sent}
+        return plain | {name: value for name, value in data.given(self._limits).items() if name not in sent}
 
     def _named(self, name: str) -> str:
         """The only field there may be."""

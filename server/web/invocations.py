@@ -78,7 +78,7 @@ class Invocations(GuardedResource):
         if charset.lower() != "utf-8":
             raise UnsupportedFormat(f"the charset must be utf-8, not {charset!r}")
         if format_ == "json":
-            return invoked(endpoint, read_invocation(upload.content))
+            return invoked(endpoint, read_invocation(upload.held(self._limits)))
         if format_ in TABLES:
             return endpoint.predict(RequestData(uploads=(upload,)).rows(self._limits, endpoint.text_columns()))
         raise UnsupportedFormat(

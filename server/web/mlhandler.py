@@ -130,7 +130,7 @@ class MLHandlerResource(GuardedResource):
         if action is not None:
             raise BadRequest(f"PUT knows _action=train and _action=retrain, not {action!r}; the others go by POST")
         data.check_options({"_model", "_action", *TARGET_OPTIONS, "_index_col"})
-        given = data.given() | {
+        given = data.given(self._limits) | {
             name: data.options[name] for name in ("_target_col", "_index_col") if name in data.options
         }
         if not given:

@@ -93,7 +93,7 @@ def read_fields(request: Request, limits: Limits, known: Collection[str], requir
     data = read_request(request, limits)
     if data.options:
         check_names(data.options, known, "field")
-    sent = data.given()
+    sent = data.given(limits)
     for name, values in data.fields.items():
         if len(values) > 1 or sent[name] is not values:
             raise BadRequest(f"the field {name!r} is given more than once; which one is meant?")
@@ -126,7 +126,7 @@ def read_instance_object(request: Request, limits: Limits) -> tuple[dict[str, An
         raise BadRequest("the body is empty; send one instance as a JSON object")
     if format_of(data.uploads[0]) != "json":
         raise UnsupportedFormat("the body is not JSON; send one instance as a JSON object")
-    return _object(data.uploads[0].content), {name: data.option(name) or None for name in known}
+    return _object(data.uploads[0].held(limits)), {name: data.option(name) or None for name in known}
 
 
 def _is_plain(request: Request) -> bool:

@@ -97,16 +97,17 @@ class RequestData:
             return self.rows(limits, text_columns)
         return type_cells(rows_of_fields(self.fields, limits))
 
-    def given(self) -> dict[str, Any]:
+    def given(self, limits: Limits) -> dict[str, Any]:
         """Fields as names and values for a change of settings; a JSON body's object counts as fields.
 
         Raises:
             BadRequest: the body is no JSON object.
+            TooLarge: it was packed, and grows larger than a body may be.
         """
         given: dict[str, Any] = dict(self.fields)
         for upload in self.uploads:
             try:
-                values = orjson.loads(upload.content)
+                values = orjson.loads(upload.held(limits))
             except orjson.JSONDecodeError as error:
                 raise BadRequest(f"the body is not valid JSON: {error}") from error
             if not isinstance(values, dict):
@@ -219,7 +220,9 @@ def whole_body(request: Request, limits: Limits) -> bytes:
 
 def _body(request: Request, limits: Limits) -> tuple[list[tuple[str, str]], list[Upload]]:
     length = request.content_length
-    if (length is None or length > SPOOLED) and request.mimetype != FORM:
+    # How large a packed body is shows only when it is unpacked.
+    may_be_large = length is None or length > SPOOLED or "Content-Encoding" in request.headers
+    if may_be_large and request.mimetype != FORM:
         return [], _large_body(request, limits)
     content = whole_body(request, limits)
     if not content.strip():

@@ -13,6 +13,7 @@ import pytest
 from server.tables import spooling
 from server.web import request_data
 from tests.conftest import titanic_endpoint
+from tests.tables.test_unpacking import MIB, memory_below
 from tests.web.conftest import assert_problem
 
 pytestmark = pytest.mark.slow
@@ -144,6 +145,28 @@ def test_limits_hold_in_files(make_client, bodies, spooling_all):
     packed = gzip.compress(bodies["csv"])
     answer = client.post("/titanic", data=packed, headers={"Content-Encoding": "gzip"}, **csv)
     assert_problem(answer, 413, "server.limits.unpacked_mb")
+
+
+DOORS = {
+    "a table": ("POST", "/titanic?_action=append", "text/csv"),
+    "JSON": ("POST", "/titanic?_action=append", "application/json"),
+    "a form": ("POST", "/titanic", "application/x-www-form-urlencoded"),
+    "settings": ("PUT", "/titanic", "application/json"),
+    "tensors": ("POST", "/v2/models/titanic/infer", "application/json"),
+    "invocations": ("POST", "/invocations", "application/json"),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("limits", "told"), [({"unpacked_mb": 48}, "unpacked_mb"), ({"body_mb": 1}, "body_mb")])
+def test_a_small_body_never_becomes_a_large_memory(make_client, door, limits, told):
+    method, path, kind = DOORS[door]
+    client = make_client({"titanic": titanic_endpoint(data=None, model={})}, wait=False, limits=limits)
+    bomb = gzip.compress(b"[" * 64 * MIB)
+    with memory_below(40):
+        answer = client.open(path, method=method, data=bomb, content_type=kind, headers={"Content-Encoding": "gzip"})
+    assert answer.status_code == (400 if (door, told) == ("a table", "body_mb") else 413), answer.text
+    assert f"server.limits.{told}" in answer.text or answer.status_code == 400
 
 
 @pytest.mark.parametrize("body", [b"", b"\n" * 5000, b" " * 5000, b"\xef\xbb\xbf"])
