@@ -187,6 +187,22 @@ def test_the_types_of_arrow_have_their_kinds(writer, array, kind):
         assert int(found[0]) == array[0].as_py()
 
 
+@pytest.mark.parametrize("encoding", ["PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
+def test_texts_of_every_encoding_are_read(kind, encoding):
+    texts = pa.array(["a", "ab", None, "ab" * 100]).cast(kind)
+    content = parquet(pa.table({"a": texts}), use_dictionary=False, column_encoding=encoding)
+    assert read(content, "parquet")["a"].fillna("").tolist() == ["a", "ab", "", "ab" * 100]
+
+
+def test_lists_of_feather_are_written_out_where_they_say_a_text_often():
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0], pa.int8()), pa.array(["a", "b"]))
+    lists = pa.ListArray.from_arrays(pa.array([0, 2, 3], pa.int32()), words)
+    found = read(feather(pa.table({"a": lists, "b": pa.RunEndEncodedArray.from_arrays([2], ["c"])})), "feather")
+    assert [list(cell) for cell in found["a"]] == [["a", "b"], ["a"]]
+    assert found["b"].tolist() == ["c", "c"]
+
+
 @pytest.mark.parametrize("writer", [feather, parquet])
 def test_the_index_of_pandas_is_not_a_secret_column(writer):
     frame = pd.DataFrame({"a": [1, 2]}, index=[5, 6])

@@ -244,15 +244,58 @@ def test_repeats_of_ods_are_counted(rows):
 
 
 ONE = pa.array(["x" * 100_000])
+REPEATED = pa.DictionaryArray.from_arrays(pa.array(np.zeros(500, "int8")), ONE)
+TEXT_TYPES = [pa.large_string(), pa.string_view(), pa.large_binary(), pa.binary_view()]
+
+
+def views():
+    """A column of views, all of which show the same text."""
+    _, view, text = ONE.cast(pa.string_view()).buffers()
+    return pa.Array.from_buffers(pa.string_view(), 500, [None, pa.py_buffer(view.to_pybytes()[:16] * 500), text])
+
+
+def list_views():
+    """Lists that all hold the same numbers."""
+    return pa.ListViewArray.from_arrays(
+        pa.array([0] * 500, pa.int32()), pa.array([9000] * 500, pa.int32()), ZEROS[:9000]
+    )
+
+
 ZEROS = pa.array(np.zeros(2_000_000))
 BOMBS = {
     "feather, compressed": lambda: feather(pa.table({"a": np.zeros(8_000_000)}), "zstd"),
-    "feather, dictionary": lambda: feather(
-        pa.table({"a": pa.DictionaryArray.from_arrays(pa.array(np.zeros(500, "int8")), ONE)})
+    "feather, dictionary": lambda: feather(pa.table({"a": REPEATED})),
+    "feather, dictionaries in objects": lambda: feather(pa.table({"a": pa.StructArray.from_arrays([REPEATED], ["b"])})),
+    "feather, views": lambda: feather(pa.table({"a": views()})),
+    "feather, views in objects": lambda: feather(pa.table({"a": pa.StructArray.from_arrays([views()], ["b"])})),
+    "feather, views of a type of one's own": lambda: feather(
+        pa.table({"a": pa.ExtensionArray.from_storage(pa.opaque(pa.string_view(), "a", "b"), views())})
+    ),
+    "feather, views of lists": lambda: feather(pa.table({"a": list_views()})),
+    "feather, runs": lambda: feather(pa.table({"a": pa.RunEndEncodedArray.from_arrays([500], ONE)})),
+    "feather, nulls in a list": lambda: feather(
+        pa.table({"a": pa.ListArray.from_arrays(pa.array([0, 10**9], pa.int32()), pa.nulls(10**9))})
+    ),
+    "feather, nulls in a list of one length": lambda: feather(
+        pa.table({"a": pa.FixedSizeListArray.from_arrays(pa.nulls(10**9), 10**9)})
     ),
     "feather, nulls": lambda: feather(pa.table({str(name): pa.nulls(100_000) for name in range(100)})),
     "parquet, zeros": lambda: parquet(pa.table({"a": ZEROS})),
     "parquet, dictionary": lambda: parquet(pa.table({"a": ["x" * 100_000] * 500})),
+    **{
+        f"parquet, {kind}": lambda kind=kind: parquet(pa.table({"a": pa.array(["x" * 100_000] * 500).cast(kind)}))
+        for kind in TEXT_TYPES
+    },
+    "parquet, JSON": lambda: parquet(
+        pa.table({"a": pa.ExtensionArray.from_storage(pa.json_(), pa.array(['"' + "x" * 100_000 + '"'] * 500))})
+    ),
+    "parquet, bytes of one length": lambda: parquet(
+        pa.table({"a": pa.array([b"x" * 10_000] * 5000, pa.binary(10_000))})
+    ),
+    "parquet, decimals": lambda: parquet(pa.table({"a": pa.array([1] * 100_000).cast(pa.decimal256(70, 0))})),
+    "parquet, texts by those before": lambda: parquet(
+        pa.table({"a": ["x" * 100_000] * 500}), use_dictionary=False, column_encoding="DELTA_BYTE_ARRAY"
+    ),
     "parquet, list": lambda: parquet(pa.table({"a": pa.ListArray.from_arrays([0, len(ZEROS)], ZEROS)})),
     "parquet, nulls": lambda: parquet(pa.table({str(name): pa.nulls(100_000) for name in range(100)})),
 }
