@@ -40,16 +40,34 @@ def line_end(buffer: bytes, position: int) -> int | None:
     return found.end() if found else None
 
 
+def _quoted(delimiters: str) -> bytes:
+    """A cell in quotes, behind one of the delimiters; as a pattern."""
+    return rb"(?:(?<=[\r\n" + re.escape(delimiters.encode()) + rb'])|\A)"(?:[^"]++|"")*+"'
+
+
+def _stray(delimiters: str) -> bytes:
+    """A quote that opens no cell; as a pattern."""
+    return rb"(?<=[^\r\n" + re.escape(delimiters.encode()) + rb'])"'
+
+
+def first_record(text: bytes, delimiters: str) -> bytes:
+    """The first record of delimited text without its line's end, and without what is quoted, as far as that is closed.
+
+    See `csv_record_end`; each of the delimiters may stand between cells.
+    """
+    quoted, stray = _quoted(delimiters), _stray(delimiters)
+    found = re.match(rb'(?:[^"\r\n]++|' + quoted + rb"|" + stray + rb")*+", text)
+    return re.sub(quoted, b"", found.group()) if found else b""
+
+
 def csv_record_end(delimiter: str) -> RecordEnd:
     """Where a record of delimited text ends, as Arrow's parser has it.
 
     A quote opens a cell only at its very beginning, is doubled within, and means nothing elsewhere; lines may
     end within quotes, and by a line feed, a carriage return or both.
     """
-    mark = re.escape(delimiter.encode())
+    quoted, stray = _quoted(delimiter), _stray(delimiter)
     # Possessive: what was passed once is never gone through again.
-    quoted = rb"(?:(?<=[\r\n" + mark + rb'])|\A)"(?:[^"]++|"")*+"'
-    stray = rb"(?<=[^\r\n" + mark + rb'])"'
     outside = re.compile(rb'(?:[^"]++|' + quoted + rb"|" + stray + rb")*+")
     ending = re.compile(rb'(?:[^"\r\n]++|' + quoted + rb"|" + stray + rb")*+(?:" + LINE_END.pattern + rb")")
 

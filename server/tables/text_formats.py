@@ -21,6 +21,9 @@ from server.tables.utf8 import decode_text
 
 MISSING = ["", "#N/A", "#NA", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "<NA>", "-nan", "-NaN"]
 
+# Arrow refuses a record that lies in more than two of its blocks.
+BLOCKS = 3
+
 
 def read_csv(
     content: bytes, what: str, text_columns: Collection[str], delimiter: str | None, limits: Limits | None = None
@@ -37,7 +40,8 @@ def read_csv(
     if not content.endswith((b"\n", b"\r")):
         # Arrow takes a lone header without a line's end for an empty file.
         content += b"\n"
-    layout = Layout(checked_delimiter(content, delimiter, what, limits), longest_record(len(content)))
+    block = longest_record(len(content))
+    layout = Layout(checked_delimiter(content[: BLOCKS * block], delimiter, what, limits), block)
     types = dict.fromkeys(text_columns, pa.string())
     try:
         table = parse_csv(content, layout, types)

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.types as pat
 
 from server.config import Limits
-from server.tables.header import MOST_HEADER, checked_delimiter
+from server.tables.header import checked_delimiter
 from server.tables.parts import NotParted, Types, TypesChanged
 from server.tables.records import csv_record_end, line_end, pieces
 from server.tables.spooling import chunks_of, is_blank, size_of
 from server.tables.text_formats import (
+    BLOCKS,
     Layout,
     cell_text,
     irregular_csv,
@@ -57,8 +58,9 @@ class CsvSource:
         if is_blank(file, begin):
             raise NotParted
         self._begin = _behind_empty_lines(file, begin)
-        found = checked_delimiter(file.read(MOST_HEADER), delimiter, what, limits)
-        self._layout = Layout(found, longest_record(size_of(file)))
+        block = longest_record(size_of(file))
+        file.seek(self._begin)
+        self._layout = Layout(checked_delimiter(file.read(BLOCKS * block), delimiter, what, limits), block)
 
     def tables(self, types: Types | None) -> Iterator[pa.Table]:
         """See `parts.Source`. A single column is for the whole: an empty line is a row in it."""
@@ -66,8 +68,7 @@ class CsvSource:
         layout, table = self._layout, pa.table({})
         self._file.seek(self._begin)
         end = csv_record_end(layout.delimiter)
-        # Arrow refuses a record that lies in more than two of its blocks.
-        for piece in pieces(self._file, end, self._piece, 3 * layout.block):
+        for piece in pieces(self._file, end, self._piece, BLOCKS * layout.block):
             if not piece.strip(LINE_BREAKS):
                 continue
             table = self._parsed(piece, layout, known, rows)

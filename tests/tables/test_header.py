@@ -1,12 +1,16 @@
 """What a CSV file's first line tells before anything is parsed."""
 
+import time
+from contextlib import suppress
+
 import pytest
 
 from server.config import Limits
 from server.errors import BadRequest, TooLarge
 from server.tables.formats import Upload
-from server.tables.header import MOST_HEADER, checked_delimiter
+from server.tables.header import checked_delimiter
 from server.tables.reading import read_upload
+from server.tables.text_formats import read_csv
 
 LIMITS = Limits(columns=3)
 
@@ -42,6 +46,34 @@ def test_a_quote_without_end_is_told_as_such():
         read_upload(upload(b'"a,b,c,d,e\n1,2,3,4,5\n'), LIMITS)
 
 
-def test_a_header_longer_than_is_looked_at_has_at_least_so_many():
-    with pytest.raises(TooLarge, match="at least"):
-        checked_delimiter(names_of(MOST_HEADER // 4)[:MOST_HEADER], ",", "a.csv", LIMITS)
+COMMAS = b"," * 9
+HIDDEN = {
+    "a quote in a name": b'a"' + COMMAS + b"\n",
+    "quotes in two names": b'a"b' + COMMAS + b'c"d\n',
+    "a quote that does not end behind them": COMMAS + b'"a\n1,2\n',
+    "a quote in a name, and one in the next line": b'a"b' + COMMAS + b'\nc"d\n',
+    "quotes behind another delimiter": b'a|"' + COMMAS + b'",b\n',
+    "a long name before them": b'"' + b"x" * 2**21 + b'"' + COMMAS + b"\n",
+}
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+def test_columns_do_not_hide_between_quotes_that_mean_nothing(monkeypatch, case):
+    monkeypatch.setattr("server.tables.text_formats.parse_csv", lambda *_: pytest.fail("it was parsed"))
+    for delimiter in (None, ","):
+        with pytest.raises(TooLarge, match="columns"):
+            read_csv(HIDDEN[case], "a.csv", (), delimiter, LIMITS)
+
+
+@pytest.mark.parametrize("part", [b'"', b'a"', b',"', b'"",', b'","\n', b'"\n', b'a"\n"'])
+def test_a_header_of_quotes_takes_time_in_proportion(part):
+    started = time.process_time()
+    with suppress(TooLarge):
+        checked_delimiter(part * 500_000, None, "a.csv", LIMITS)
+    assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize("name", [b'a"b', b'a"b"', b'12" disc', b'a ""quoted""'])
+def test_a_quote_in_a_name_is_a_part_of_it(name):
+    found = read_csv(name + b",b\n1,2\n", "a.csv", (), None, LIMITS)
+    assert found.column_names == [name.decode(), "b"]
