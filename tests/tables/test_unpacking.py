@@ -16,6 +16,7 @@ import pytest
 
 from server.config import Limits
 from server.errors import BadRequest, ServerError, TooLarge, UnsupportedFormat
+from server.tables.extent import check_extent
 from server.tables.formats import Upload
 from server.tables.reading import read_upload
 from server.tables.unpacking import decoded, gunzipped
@@ -322,6 +323,40 @@ def test_records_with_ever_new_columns_are_refused_before_they_become_a_table():
     with pytest.raises(TooLarge, match=r"server\.limits\.columns"):
         read(content, "json", Limits(columns=100))
     assert time.process_time() - started < 1.5
+
+
+WIDE = dict.fromkeys(map(str, range(101)), 1)
+WIDE_JSON = {
+    "an object": WIDE,
+    "columns": {name: [1] for name in WIDE},
+    "columns of objects": {name: {"0": 1} for name in WIDE},
+    "records": [WIDE, WIDE],
+    "lists": [list(WIDE.values())],
+}
+
+
+@pytest.mark.parametrize("form", WIDE_JSON)
+def test_json_of_too_many_columns_is_refused_before_it_becomes_a_table(form, monkeypatch):
+    monkeypatch.setattr("server.tables.text_formats.pa.table", lambda *_: pytest.fail("it was made"))
+    for name, content in {"json": WIDE_JSON[form], "jsonl": WIDE}.items():
+        with pytest.raises(TooLarge, match=r"has 101 columns; 100 are allowed \(server\.limits\.columns\)"):
+            read(orjson.dumps(content), name, Limits(columns=100))
+
+
+def test_names_that_all_stand_twice_are_found_in_time_in_proportion():
+    names = [f"c{index % 100_000}" for index in range(200_000)]
+    started = time.process_time()
+    with pytest.raises(BadRequest, match="'c0' more than once"):
+        check_extent(1, names, "x", Limits(columns=200_000))
+    assert time.process_time() - started < 10
+
+
+def test_a_file_that_takes_too_long_is_told_as_such(monkeypatch):
+    forever = "reader.READERS['feather'] = lambda: lambda content, most: all(iter(lambda: 1, 0))"
+    start = f"import server.tables.confined_reader as reader; reader.SECONDS = 1; {forever}; reader.main()"
+    monkeypatch.setattr("server.tables.confined.START", start)
+    with pytest.raises(TooLarge, match="300 seconds"):
+        read(feather(pa.table({"a": [1]})), "feather")
 
 
 def test_a_header_of_too_many_columns_is_refused_before_it_becomes_a_table():
