@@ -15,7 +15,7 @@ from server.service.endpoint import Endpoint
 from server.service.few_rows import answered_as_json
 from server.service.prediction import Prediction
 from server.service.served_model import ServedModel
-from server.tables.extent import check_extent
+from server.tables.extent import check_extent, too_many_columns
 from server.tables.inference_request import InferenceRequest, Wanted
 from server.tables.reading import read_columns
 from server.tables.tensors import Tensor, tensor_of
@@ -118,6 +118,9 @@ def _columns(served: ServedModel, inputs: Sequence[Tensor], limits: Limits) -> d
 def _by_position(served: ServedModel, tensor: Tensor, limits: Limits) -> dict[str, list[Any] | np.ndarray]:
     rows, width = tensor.shape
     check_extent(rows, (), WHAT, limits)
+    # Without rows a shape may say any number, and a model that does not tell its columns takes it.
+    if width > limits.columns:
+        raise too_many_columns(width, WHAT, limits)
     texts = [column.name for column in served.inputs if column.kind not in BY_POSITION]
     if texts:
         raise InvalidRows(

@@ -10,7 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from tritonclient.http import InferenceServerClient, InferInput
 
 from tests.conftest import ROW, titanic_endpoint
-from tests.web.conftest import URL
+from tests.estimators.outside import Untold
+from tests.web.conftest import URL, build
 
 pytestmark = pytest.mark.slow
 TEXTS = ("Sex", "Embarked")
@@ -195,6 +196,34 @@ def test_names_with_a_slash_and_models_that_nobody_trained(make_client, tmp_path
         assert "takes 2 columns" in told(client.post(f"{base}/v2/models/sales-eu/infer", json=body), 400)["error"]
         assert told(client.get(f"{base}/v2/models/empty/ready"), 503) == {"name": "empty", "ready": False}
         assert "no trained model" in told(client.get(f"{base}/v2/models/empty"), 404)["error"]
+
+
+@pytest.fixture(scope="module")
+def untold(tmp_path_factory):
+    """A user's model that does not tell how many columns it takes."""
+    folder = tmp_path_factory.mktemp("untold")
+    joblib.dump(Untold(), folder / "brought.pkl")
+    entry = {"pattern": "/untold", "handler": "MLHandler", "kwargs": {"model": {"path": "brought.pkl"}}}
+    return build(folder, {"titanic": titanic_endpoint(), "untold": entry}, limits={"rows": 1000, "columns": 50})
+
+
+@pytest.mark.parametrize("name", ["titanic", "untold"])
+@pytest.mark.parametrize(
+    ("shape", "status", "said"),
+    [
+        ([0, 51], 413, "51 columns; 50 are allowed (server.limits.columns)"),
+        ([0, 10**15], 413, "server.limits.columns"),
+        ([10**15, 0], 413, "server.limits.rows"),
+        ([1000, 0], 400, "the rows have 0"),
+        ([0, 0], 400, "the rows have 0"),
+    ],
+)
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_shape_without_elements_may_not_say_what_it_likes(untold, name, shape, status, said, binary):
+    data = {"parameters": {"binary_data_size": 0}} if binary else {"data": []}
+    entry = {"name": "x", "shape": shape, "datatype": "FP64"} | data
+    answer = told(untold.post(f"/v2/models/{name}/infer", json={"inputs": [entry]}), status)
+    assert said in answer["error"] or (name == "titanic" and "no column of numbers" in answer["error"])
 
 
 def test_a_model_that_is_not_ready_is_503(make_client):
