@@ -43,6 +43,15 @@ class Problem:
     detail: str
 
 
+# Characters of a sentence; what was sent, and stands within it, may be megabytes. One of a name to be told.
+LONGEST, MOST_NAME = 20_000, 100
+
+
+def shortened(text: str, most: int = MOST_NAME) -> str:
+    """The text without its middle if it is longer than that."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[len(text) - (most - 1) // 2 :]}"
+
+
 class ServerError(Exception):
     """The root: `detail` is a sentence for the person who caused it, `problems` the single places."""
 
@@ -50,9 +59,9 @@ class ServerError(Exception):
     title = "Internal server error"
 
     def __init__(self, detail: str, problems: Iterable[Problem] = ()) -> None:
-        super().__init__(detail)
+        super().__init__(detail := shortened(detail, LONGEST))
         self.detail = detail
-        self.problems = tuple(problems)
+        self.problems = tuple(Problem(shortened(p.pointer, LONGEST), shortened(p.detail, LONGEST)) for p in problems)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders; the default would forget the problems.
@@ -182,14 +191,6 @@ def too_large_unpacked(what: str, limit_mb: float) -> TooLarge:
     return TooLarge(f"{what} grows beyond {limit_mb:g} MiB when it is unpacked (server.limits.unpacked_mb)")
 
 
-def too_large_as_a_whole(what: str, limit_mb: float) -> TooLarge:
-    """The error for unpacked contents that would have to be in memory at once."""
-    return TooLarge(
-        f"{what} holds more than {limit_mb:g} MiB when it is unpacked, and can only be read as a whole, for which a "
-        "body's limit holds (server.limits.body_mb); send less, or a table as CSV, JSON lines or Parquet"
-    )
-
-
 class StorageFull(TooLarge):
     """The disk has no room; nothing was changed."""
 
@@ -290,7 +291,9 @@ def and_more(problems: Sequence[Problem]) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], most: int = 3) -> str:
-    """'; did you mean …?' with the nearest of the known names, or '' when none is near."""
+    """'; did you mean …?' with the nearest of the known names, or '' when none is near, as to a very long name."""
+    if len(name) > MOST_NAME:
+        return ""
     lowered = {candidate.lower(): candidate for candidate in known}
     near = get_close_matches(name.lower(), lowered, n=most, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(lowered[match]) for match in near)}?" if near else ""

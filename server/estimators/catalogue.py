@@ -16,7 +16,7 @@ from sklearn.base import (
     is_regressor,
 )
 
-from server.errors import UnknownClass, did_you_mean
+from server.errors import UnknownClass, did_you_mean, shortened
 from server.estimators.base import ModelKind
 from server.estimators.entities import NER
 from server.estimators.sarimax import SARIMAX
@@ -75,7 +75,7 @@ def find_class(name: str, allowed: Collection[str] = ()) -> type:
     found = _allowed_class(name, allowed) or OWN.get(name) or _sklearn_class(name)
     if found is None:
         raise UnknownClass(
-            f"there is no model class {name!r}{did_you_mean(name, [*class_names(), *OWN])}"
+            f"there is no model class {shortened(name)!r}{did_you_mean(name, [*class_names(), *OWN])}"
             "; any class name of scikit-learn can be given"
         )
     reason = refusal(found)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from server.errors import BadRequest, did_you_mean
+from server.errors import BadRequest, did_you_mean, shortened
 
 LONGEST_NAME = 250
 NAME = re.compile(r"[^\x00-\x1f\x7f/\\]+")
@@ -50,7 +50,9 @@ def check_known(given: Mapping[str, Any], known: tuple[str, ...]) -> None:
     """
     for field in given:
         if field not in known:
-            raise BadRequest(f"unknown field {field!r}{did_you_mean(field, known)}; known: {', '.join(known)}")
+            raise BadRequest(
+                f"unknown field {shortened(field)!r}{did_you_mean(field, known)}; known: {', '.join(known)}"
+            )
 
 
 def text_field(given: Mapping[str, Any], field: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from server.config import Limits
-from server.errors import BadRequest, Problem, did_you_mean
+from server.errors import BadRequest, Problem, did_you_mean, shortened
 from server.service.endpoint import Endpoint
 from server.service.few_rows import answered_as_json
 from server.service.prediction import OUTPUTS, Prediction
@@ -45,7 +45,7 @@ def read_invocation(content: bytes) -> Invocation:
         raise BadRequest(f"the body is no JSON object; {usual}")
     for name in body:
         if name not in (*FORMATS, "params"):
-            raise BadRequest(f"{name!r} is not understood{did_you_mean(name, FORMATS)}; {usual}")
+            raise BadRequest(f"{shortened(name)!r} is not understood{did_you_mean(name, FORMATS)}; {usual}")
     given = [name for name in FORMATS if name in body]
     if len(given) != 1:
         raise BadRequest(f"{' and '.join(given) or 'none of them'} came; {usual}")
@@ -60,7 +60,7 @@ def _output(params: Any) -> str | None:
     for name in params:
         if name not in PARAMS:
             raise BadRequest(
-                f"params: {name!r} is not understood; known: output, one of {', '.join(OUTPUTS)}",
+                f"params: {shortened(name)!r} is not understood; known: output, one of {', '.join(OUTPUTS)}",
                 [Problem("/params", "the model takes no parameters with its rows")],
             )
     output = params.get("output")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from server.config import TextModelOptions, TrainingOptions
-from server.errors import BadRequest, InvalidParameter, UnknownClass, did_you_mean
+from server.errors import BadRequest, InvalidParameter, UnknownClass, did_you_mean, shortened
 from server.estimators.catalogue import TEXT_CLASSES, find_class, find_text_class
 from server.estimators.parameters import build, check_parameters, drop_unknown, parameter_names, plain_parameters
 from server.service.parameter_caps import Caps, check_caps
@@ -216,7 +216,7 @@ def _changed_model(recipe: Recipe, values: dict[str, Any], allowed: Sequence[str
         unknown = next(iter(values))
         near = did_you_mean(unknown, [*OPTIONS, "class"])
         raise InvalidParameter(
-            f"unknown option {unknown!r}{near or '; no model class is set whose parameter it could be'}"
+            f"unknown option {shortened(unknown)!r}{near or '; no model class is set whose parameter it could be'}"
         )
     cls = recipe.named(name, allowed)
     _check_names(cls, values)

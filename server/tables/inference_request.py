@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from server.errors import BadRequest, did_you_mean
+from server.errors import BadRequest, did_you_mean, shortened
 from server.schema import pointer
 from server.tables.foreign_json import read_foreign_json
 from server.tables.tensors import Tensor, read_tensor, wrong
@@ -99,7 +99,7 @@ def _wanted(value: Any, known: Collection[str], binary: bool) -> list[Wanted]:
         name = entry.get("name")
         if name not in known:
             hint = did_you_mean(str(name), known) or f"; there are {', '.join(known)}"
-            raise wrong(f"{at}/name", f"unknown output {name!r}{hint}")
+            raise wrong(f"{at}/name", f"unknown output {shortened(str(name))!r}{hint}")
         if any(name == before.name for before in wanted):
             raise wrong(f"{at}/name", f"the output {name!r} is asked for more than once")
         wanted.append(Wanted(name, _flag(_parameters(entry, OF_OUTPUT, at), "binary_data", at, binary)))
@@ -114,7 +114,10 @@ def _parameters(value: dict[str, Any], known: Collection[str], at: str) -> dict[
     _check_object(parameters, known, f"{at}/parameters")
     kind = parameters.get("content_type")
     if kind is not None and kind not in CONTENT_TYPES:
-        raise wrong(f"{at}/parameters/content_type", f"{kind!r} is not understood; known: {', '.join(CONTENT_TYPES)}")
+        raise wrong(
+            f"{at}/parameters/content_type",
+            f"{shortened(str(kind))!r} is not understood; known: {', '.join(CONTENT_TYPES)}",
+        )
     return parameters
 
 
@@ -135,4 +138,4 @@ def _check_names(value: dict[str, Any], known: Collection[str], at: str) -> None
     for name in value:
         if name not in known:
             hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
-            raise wrong(at + pointer(name), f"{name!r} is not understood{hint}")
+            raise wrong(at + pointer(shortened(name)), f"{shortened(name)!r} is not understood{hint}")

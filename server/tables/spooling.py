@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from server.config import Limits
-from server.errors import StorageFull, too_large_as_a_whole
+from server.errors import StorageFull, TooLarge
 
 CHUNK = 1 << 20
 # What is smaller is quicker read, and answered, as a whole.
@@ -78,7 +78,10 @@ def held(file: IO[bytes], limits: Limits, what: str) -> bytes:
         TooLarge: there are more.
     """
     if size_of(file) > limits.body_mb * 2**20:
-        raise too_large_as_a_whole(what, limits.body_mb)
+        raise TooLarge(
+            f"{what} holds more than {limits.body_mb:g} MiB when it is unpacked, and can only be read as a whole, "
+            "for which a body's limit holds (server.limits.body_mb); send less, or a table as CSV, JSON lines, Parquet"
+        )
     return file.read()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from server.errors import BadRequest, Problem, did_you_mean
+from server.errors import BadRequest, Problem, did_you_mean, shortened
 from server.tables.writing import plain_json
 
 FLOATS = {"FP16": "<f2", "FP32": "<f4", "FP64": "<f8"}
@@ -63,31 +63,32 @@ def read_tensor(value: Mapping[str, Any], blob: memoryview, at: str) -> tuple[Te
     name, datatype, shape = value.get("name"), value.get("datatype"), value.get("shape")
     if not isinstance(name, str) or not name:
         raise wrong(f"{at}/name", "an input needs a name, a text that is not empty")
+    told = shortened(name)
     if datatype not in DATATYPES:
         hint = did_you_mean(str(datatype), DATATYPES) or f"; known: {', '.join(DATATYPES)}"
-        raise wrong(f"{at}/datatype", f"{name} has the unknown datatype {datatype!r}{hint}")
+        raise wrong(f"{at}/datatype", f"{told} has the unknown datatype {shortened(str(datatype))!r}{hint}")
     if not isinstance(shape, list) or not all(type(length) is int and length >= 0 for length in shape):
-        raise wrong(f"{at}/shape", f"the shape of {name} must be a list of whole numbers")
+        raise wrong(f"{at}/shape", f"the shape of {told} must be a list of whole numbers")
     if len(shape) not in (1, 2):
         raise wrong(
-            f"{at}/shape", f"{name} has {len(shape)} dimensions; a column is [n] or [n, 1], rows are [n, columns]"
+            f"{at}/shape", f"{told} has {len(shape)} dimensions; a column is [n] or [n, 1], rows are [n, columns]"
         )
     size = (value.get("parameters") or {}).get("binary_data_size")
     if size is None:
         if "data" not in value:
-            raise wrong(f"{at}/data", f"{name} has neither data nor the parameter binary_data_size")
+            raise wrong(f"{at}/data", f"{told} has neither data nor the parameter binary_data_size")
         return Tensor(
-            name, datatype, tuple(shape), _plain_cells(value["data"], shape, datatype, f"{at}/data", name)
+            name, datatype, tuple(shape), _plain_cells(value["data"], shape, datatype, f"{at}/data", told)
         ), blob
     if "data" in value:
-        raise wrong(f"{at}/data", f"{name} has both data and the parameter binary_data_size; send one of them")
+        raise wrong(f"{at}/data", f"{told} has both data and the parameter binary_data_size; send one of them")
     if type(size) is not int or not 0 <= size <= len(blob):
         raise wrong(
             f"{at}/parameters/binary_data_size",
-            f"{name} is said to have {size} bytes, and {len(blob)} are left behind the JSON "
+            f"{told} is said to have {size} bytes, and {len(blob)} are left behind the JSON "
             "(Inference-Header-Content-Length says where that ends)",
         )
-    cells = _unpacked(blob[:size], math.prod(shape), datatype, f"{at}/parameters/binary_data_size", name)
+    cells = _unpacked(blob[:size], math.prod(shape), datatype, f"{at}/parameters/binary_data_size", told)
     return Tensor(name, datatype, tuple(shape), cells), blob[size:]
 
 

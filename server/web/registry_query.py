@@ -9,7 +9,7 @@ import orjson
 from flask import Request
 
 from server.config import STATUSES, Limits
-from server.errors import BadRequest, InvalidParameter, UnsupportedFormat, did_you_mean
+from server.errors import BadRequest, InvalidParameter, UnsupportedFormat, did_you_mean, shortened
 from server.service.entries import Page, known_filters
 from server.tables.formats import format_of
 from server.web.request_data import IGNORED, read_request
@@ -31,7 +31,9 @@ def check_names(given: Collection[str], known: Collection[str], what: str) -> No
     """
     for name in given:
         if name not in known and name not in IGNORED:
-            raise InvalidParameter(f"unknown {what} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+            raise InvalidParameter(
+                f"unknown {what} {shortened(name)!r}{did_you_mean(name, known)}; known: {', '.join(known)}"
+            )
 
 
 def read_filters(request: Request, name: str, others: Collection[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from server.config import Limits
-from server.errors import BadRequest, InvalidParameter, did_you_mean
+from server.errors import BadRequest, InvalidParameter, did_you_mean, shortened
 from server.tables.extent import check_fields
 from server.tables.formats import Upload
 from server.tables.reading import read_uploads, type_cells
@@ -70,7 +70,7 @@ class RequestData:
         for name in self.options:
             if name not in known:
                 hint = did_you_mean(name, known) or f"; known: {', '.join(sorted(known))}"
-                raise InvalidParameter(f"unknown option {name!r}{hint}")
+                raise InvalidParameter(f"unknown option {shortened(name)!r}{hint}")
 
     @property
     def has_rows(self) -> bool:

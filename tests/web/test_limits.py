@@ -1,7 +1,9 @@
 """What requests may bring: each limit is told by its number and its setting, at every door."""
 
 import gzip
+import json
 from io import BytesIO
+from urllib.parse import urlencode
 
 import pandas as pd
 import pyarrow as pa
@@ -10,6 +12,7 @@ import pytest
 from tests.conftest import ROW, titanic_endpoint
 from tests.registering import flower
 from tests.tables.samples import feather, parquet
+from tests.tables.test_unpacking import MIB, memory_below
 from tests.web.conftest import FORM, assert_problem, build
 from tests.web.test_inference import INFER, tensors
 from tests.web.test_invocations import INVOCATIONS
@@ -17,6 +20,7 @@ from tests.web.test_registry import PREDICT, failure
 
 pytestmark = pytest.mark.slow
 URL = "/titanic"
+JSON = "application/json"
 LONG = "é" * 201
 FRAME = pd.DataFrame([ROW, ROW | {"Sex": LONG}])
 
@@ -174,3 +178,33 @@ def test_an_instance_of_the_registry_keeps_the_limit(make_registry):
     client = make_registry(limits={"text_chars": 20})
     answer = client.post(PREDICT, json=flower() | {"a": "x" * 21})
     failure(answer, 400, "21", "20", "server.limits.text_chars")
+
+
+HUGE = "a" * 20 * MIB
+NAMED = {
+    "an option": ("POST", "/titanic", {"_" + HUGE: "1"}, FORM),
+    "a class": ("PUT", "/titanic", {"class": HUGE}, JSON),
+    "a parameter": ("PUT", "/titanic", {HUGE: 1}, JSON),
+    "a column": ("POST", "/titanic?_action=append", [{HUGE: 1}], JSON),
+    "a form of rows": ("POST", "/invocations", {HUGE: 1}, JSON),
+    "a part of a request": ("POST", "/v2/models/titanic/infer", {HUGE: 1}, JSON),
+    "a datatype": (
+        "POST",
+        "/v2/models/titanic/infer",
+        {"inputs": [{"name": "a", "shape": [1], "datatype": HUGE}]},
+        JSON,
+    ),
+    "a tensor": ("POST", "/v2/models/titanic/infer", {"inputs": [{"name": HUGE, "shape": [1], "datatype": "a"}]}, JSON),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_a_name_of_megabytes_is_told_in_short_and_compared_with_none(limited, case):
+    method, path, value, kind = NAMED[case]
+    body = json.dumps(value).encode() if kind == JSON else urlencode(value).encode()
+    # The parser alone takes 260; to compare the name took 700 more.
+    with memory_below(450):
+        answer = limited.open(path, method=method, data=body, content_type=kind)
+    assert 400 <= answer.status_code < 500
+    assert len(answer.data) < 100_000
+    assert "aaaa…aaaa" in answer.text
