@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from tests.conftest import ROW
-from tests.hostile.files import CSV, JSON, SCRIPT
+from tests.hostile.files import CSV, JSON, SCRIPT, members
+
+FORM = "application/x-www-form-urlencoded"
+INFER = "/v2/models/titanic/infer"
 
 OUTSIDE = (
     "../../etc/passwd",
@@ -149,6 +152,113 @@ def _other_doors() -> list[HostileRequest]:
     return found
 
 
+def _tensor(**changes: object) -> dict[str, object]:
+    return {"inputs": [{"name": "Age", "shape": [1], "datatype": "FP64", "data": [1.0]} | changes]}
+
+
+def _binary(size: object, blob: bytes, length: str | None = None, datatype: str = "FP64") -> HostileRequest:
+    """A tensor of bytes, which are said to be so many, behind JSON that is said to be so long."""
+    entry = {"name": "Age", "shape": [1], "datatype": datatype, "parameters": {"binary_data_size": size}}
+    head = json.dumps({"inputs": [entry]}).encode()
+    told = str(len(head)) if length is None else length
+    name = f"{size} bytes of {datatype} behind {told}"
+    return HostileRequest(name, "POST", INFER, {"Inference-Header-Content-Length": told}, head + blob)
+
+
+def _protocols() -> list[HostileRequest]:
+    """The doors for clients of other servers: what is wrong with their JSON, and what is no JSON."""
+    found = [_binary(size, bytes(8)) for size in (-1, 0, 7, 9, 2**63, "8", None, 8.0, True, [8])]
+    found += [_binary(8, bytes(8), length) for length in ("-1", "0", "1", "9" * 400, "abc", "1e3", "0x10")]
+    found += [_binary(8, blob, datatype="BYTES") for blob in (b"\xff" * 8, bytes(8), b"\x04\0\0\0\xff\xfe\xfd\xfc")]
+    shapes: tuple[object, ...] = (
+        [0, 10**9],
+        [10**9, 0],
+        [10**9],
+        [2**62, 2**62],
+        [-1],
+        [-1, -1],
+        [1] * 5000,
+        [],
+        "1",
+        [1.0],
+        [True],
+        [None],
+        [[1]],
+        {"a": 1},
+        [10**400],
+    )
+    bodies: list[object] = [_tensor(shape=shape) for shape in shapes]
+    bodies += [_tensor(shape=shape, data=[]) for shape in ([0, 10**9], [10**9, 0], [10**9, 10**9], [0, 0])]
+    bodies += [_tensor(datatype=kind) for kind in ("FP128", "object", "", None, 5, [], {}, "a" * 5000, SCRIPT)]
+    bodies += [_tensor(data=data) for data in ([[]], [{}], ["x"], {"a": 1}, 5, None, [1, 2], [[1]] * 2, [1e400])]
+    bodies += [_tensor(name=name) for name in ("", None, 5, [], *OUTSIDE)]
+    bodies += [_tensor(parameters={"content_type": kind}) for kind in ("base64", "pickle", "../a", 5)]
+    bodies += [
+        {"inputs": []},
+        {"inputs": None},
+        {"inputs": [None]},
+        {"inputs": {}},
+        _tensor() | {"outputs": [{"name": "a"}]},
+    ]
+    found += [_post(f"tensor {number}", INFER, body) for number, body in enumerate(bodies)]
+    rows = [dict(ROW)]
+    forms: list[object] = [
+        {},
+        [],
+        {"instances": rows, "inputs": rows},
+        {"dataframe_split": {"data": [[1]], "columns": [[]]}},
+        {"dataframe_split": {"data": 5, "columns": []}},
+        {"dataframe_split": {"data": [[1], [1, 2]], "columns": ["a"]}},
+        {"dataframe_records": {"a": 1}},
+        {"dataframe_records": [1, {"a": 1}]},
+        {"instances": [[1], 2]},
+        {"inputs": "a"},
+        {"instances": {"b64": "gASVAAAA"}},
+        {"instances": rows, "params": {"output": "../a"}},
+        {"inputs": {"a": [1], "b": [1, 2]}},
+        {"instances": rows, "params": [1]},
+        {"inputs": [[[[[1]]]]]},
+        {"dataframe_split": {"data": [[1]], "columns": ["a"] * 10_100}},
+        {"inputs": {f"c{index}": [1] for index in range(10_100)}},
+        {"instances": [[1] * 10_100]},
+        {"dataframe_records": [{f"c{index}": 1 for index in range(10_100)}]},
+    ]
+    forms += [{name: rows} for name in OUTSIDE]
+    return found + [_post(f"invocation {number}", "/invocations", body) for number, body in enumerate(forms)]
+
+
+def packed_requests() -> list[HostileRequest]:
+    """Small bodies that would grow to gigabytes, at every door that takes one, each to be answered by a 4xx."""
+    found = []
+    patterns = {"zeros": b"\0", "brackets": b"[", "spaces": b" ", "a text": b'{"a":"' + b"a" * 10}
+    doors = [
+        ("POST", "/titanic", JSON),
+        ("POST", "/titanic?_action=append", CSV),
+        ("POST", "/titanic", FORM),
+        ("PUT", "/titanic", JSON),
+        ("POST", INFER, JSON),
+        ("POST", "/invocations", JSON),
+        ("POST", "/invocations", CSV),
+        ("POST", "/reviews", JSON),
+        ("POST", "/custom_classifier/predict", JSON),
+        ("POST", "/api/v1/iris/predict", JSON),
+        ("POST", "/api/v1/abtests", JSON),
+    ]
+    for name, pattern in patterns.items():
+        bomb = members(pattern * (16 // len(pattern)), 3072)
+        for method, path, kind in doors if name == "brackets" else [("POST", INFER, JSON)]:
+            headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
+            found.append(HostileRequest(f"{name} at {path}, {kind}", method, path, headers, bomb))
+    for method, path, kind in doors:
+        headers = {"Content-Type": kind, "Content-Encoding": ", ".join(["gzip"] * 1600)}
+        found.append(HostileRequest(f"1,600 encodings at {path}, {kind}", method, path, headers, b"\x1f\x8b"))
+        headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
+        # Within limits.unpacked_mb, and more than is to be in memory.
+        content = members(b"[" * 16, 1024)
+        found.append(HostileRequest(f"a gigabyte at {path}, {kind}", method, path, headers, content))
+    return found
+
+
 def hostile_requests() -> list[HostileRequest]:
     """All of them, each to be answered by a 4xx."""
     return [
@@ -156,5 +266,6 @@ def hostile_requests() -> list[HostileRequest]:
         *_paths(),
         *_headers(),
         *_other_doors(),
+        *_protocols(),
         _post("an empty table", "/titanic?_action=append", b"", CSV),
     ]

@@ -13,7 +13,7 @@ import requests
 
 from tests.conftest import ROOT, ROW, titanic_endpoint
 from tests.hostile.files import HostileFile, hostile_files
-from tests.hostile.requests import HostileRequest, hostile_requests
+from tests.hostile.requests import INFER, HostileRequest, hostile_requests, packed_requests
 from tests.live.conftest import LiveServer, serving
 from tests.registering import flower, registry, write_models
 from tests.web.classifying import classifier_entry, write_documents
@@ -189,7 +189,17 @@ def _requests_of(file: HostileFile) -> list[HostileRequest]:
 
     if file.is_slow:
         return [body("predict")]
-    return [body("predict"), upload("train"), upload("append"), body("score")]
+    own = [body("predict"), upload("train"), upload("append"), body("score")]
+    others = [(path, f"{file.name} at {path}") for path in (INFER, "/invocations")]
+    found = [HostileRequest(name, "POST", path, {"Content-Type": file.content_type}, content) for path, name in others]
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    texts = [(f"/reviews?_action={action}", f"{file.name}, texts to {action}") for action in ("train", "append")]
+    return own + found + [HostileRequest(name, "POST", path, headers, form) for path, name in texts]
+
+
+@pytest.mark.usefixtures("nothing_happens")
+def test_packed_bodies_that_grow_to_gigabytes_are_refused(server):
+    _refused(server, packed_requests())
 
 
 def test_the_corpus_is_large(canary):
