@@ -6,6 +6,7 @@ uncompressed Arrow stream on its standard output; its exit status says what went
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import pyarrow.ipc
 
 from server.config import Limits
 from server.errors import BadRequest, TooLarge
-from server.tables.confined_reader import GROWS, UNREADABLE
+from server.tables.confined_reader import GROWS, SECONDS, UNREADABLE
 
 # pyarrow would import both, at 0.4 s, and work without.
 WITHOUT = "import sys; sys.modules.update(numpy=None, pandas=None)"
@@ -28,7 +29,7 @@ def read_confined(content: bytes, name: str, limits: Limits, what: str) -> pa.Ta
 
     Raises:
         BadRequest: the file is damaged.
-        TooLarge: it grows beyond limits.unpacked_mb.
+        TooLarge: it grows beyond limits.unpacked_mb, or takes too long.
     """
     most = int(limits.unpacked_mb * 2**20)
     environment = {"PYTHONPATH": ROOT, "PATH": os.environ.get("PATH", ""), "ARROW_DEFAULT_MEMORY_POOL": "system"}
@@ -37,6 +38,10 @@ def read_confined(content: bytes, name: str, limits: Limits, what: str) -> pa.Ta
     )
     if child.returncode == 0:
         return pyarrow.ipc.open_stream(child.stdout).read_all()
+    if child.returncode == -signal.SIGXCPU:
+        raise TooLarge(
+            f"{what} takes longer than {SECONDS} seconds of processor time to read; send fewer rows, or a CSV file"
+        )
     # Rust aborts when memory cannot be had; the kernel kills.
     if child.returncode in (GROWS, -6, -9):
         raise TooLarge(

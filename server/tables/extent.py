@@ -1,5 +1,6 @@
 """How large a table may be, and that each of its columns has a name of its own."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ def check_extent(rows: int, names: Sequence[str], what: str, limits: Limits) -> 
         raise TooLarge(f"{what} has {rows} rows; {limits.rows} are allowed (server.limits.rows)")
     if len(names) > limits.columns:
         raise too_many_columns(len(names), what, limits)
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    twice = sorted(name for name, count in Counter(names).items() if count > 1) if len(set(names)) < len(names) else []
     if twice:
         raise BadRequest(
             f"{what} has the column {twice[0]!r} more than once; give each column its own name",

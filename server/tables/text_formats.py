@@ -15,6 +15,7 @@ from server.config import Limits
 from server.errors import BadRequest, Problem, TooLarge, and_more
 from server.schema import pointer
 from server.schema.arrow import DEEPEST, has_fields
+from server.tables.extent import too_many_columns
 from server.tables.header import checked_delimiter
 from server.tables.nested import cell_text, is_shallow
 from server.tables.utf8 import decode_text
@@ -192,12 +193,13 @@ def table_from(value: Any, what: str, limits: Limits) -> pa.Table:
     if all(type(row) is dict for row in value):
         return _from_records(value, what, limits)
     if all(type(row) is list for row in value):
-        return _from_lists(value, what)
+        return _from_lists(value, what, limits)
     odd = next(index for index, row in enumerate(value) if type(row) is not type(value[0]) or type(row) is not dict)
     raise BadRequest(f"{what}: row {odd + 1} is not an object; send a list of objects, one per row")
 
 
 def _from_object(value: dict[str, Any], what: str, limits: Limits) -> pa.Table:
+    _check_width(len(value), what, limits)
     cells = list(value.values())
     if cells and all(isinstance(cell, list) for cell in cells):
         _refuse_unequal(value, what)
@@ -240,6 +242,7 @@ def column(name: str, cells: list[Any], what: str) -> pa.Array:
 
 def _from_records(rows: Sequence[dict[str, Any]], what: str, limits: Limits) -> pa.Table:
     first = list(rows[0])
+    _check_width(len(first), what, limits)
     if first and all(len(row) == len(first) for row in rows):
         try:
             return pa.table({name: _array([row[name] for row in rows]) for name in first})
@@ -255,8 +258,15 @@ def _from_records(rows: Sequence[dict[str, Any]], what: str, limits: Limits) -> 
     return pa.table({name: _array([row.get(name) for row in rows]) for name in names})
 
 
-def _from_lists(rows: Sequence[list[Any]], what: str) -> pa.Table:
+def _check_width(columns: int, what: str, limits: Limits) -> None:
+    """Refuse too many columns before an array is made of each."""
+    if columns > limits.columns:
+        raise too_many_columns(columns, what, limits)
+
+
+def _from_lists(rows: Sequence[list[Any]], what: str, limits: Limits) -> pa.Table:
     width = len(rows[0])
+    _check_width(width, what, limits)
     for number, row in enumerate(rows, start=1):
         if len(row) != width:
             raise BadRequest(f"{what}: row {number} has {len(row)} cells, row 1 has {width}")
