@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from threadpoolctl import threadpool_limits
 
-from server.config import Config
+from server.config import Config, Limits
 from server.errors import ConfigError, ModelUnreadable, Problem, ServerError, TemplateFailed
 from server.jobs import ClusterRunner, ProcessRunner, Runner, cluster_problems
 from server.logs import log_to_stderr
@@ -134,10 +134,8 @@ def create_app(config: Config, runner: Runner | None = None) -> Server:
     for problem in template_problems(config):
         # Only this page fails; the endpoint predicts all the same.
         logger.error("%s: %s", problem.pointer, problem.detail)
-    app = Server("server.web", template_folder="templates", static_folder=None)
-    app.request_class = StrictRequest
     limits = config.server.limits
-    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = int(limits.body_mb * 2**20)
+    app = _without_routes(limits)
     keys = KeyRing(config)
     _limit_rates(app, config, keys)
     application = Application(config, runner or _runner(config))
@@ -154,6 +152,15 @@ def create_app(config: Config, runner: Runner | None = None) -> Server:
     rows = places(application.endpoints, application.runs) if limits.rate is None else []
     app.wsgi_app = RowDoor(app, rows, keys, limits, application.start)  # type: ignore[method-assign]
     app.wsgi_app = Observation(app.wsgi_app, metrics, log.requests)  # type: ignore[method-assign]
+    return app
+
+
+def _without_routes(limits: Limits) -> Server:
+    app = Server("server.web", template_folder="templates", static_folder=None)
+    app.request_class = StrictRequest
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = int(limits.body_mb * 2**20)
+    # A row may come as fields; Werkzeug's own number is a thousand.
+    app.config["MAX_FORM_PARTS"] = max(1000, limits.columns)
     return app
 
 

@@ -1,6 +1,7 @@
 """The schema of a model that somebody else trained, read off the fitted object."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ def schema_of(model: Any, target: str | None) -> Schema:
 
     A model that was fitted on unnamed columns gets x0, x1, … and takes rows by position.
     """
-    known = dict(_encoded(model))
+    known: dict[str, Column] = {}
+    for name, column in _encoded(model):
+        known[name] = _with_categories(column, known[name].categories) if name in known else column
     named = _first_with(model, "feature_names_in_")
     if named is not None:
         names, positional = [str(name) for name in named], False
@@ -26,6 +29,11 @@ def schema_of(model: Any, target: str | None) -> Schema:
     plain = type(model).__module__.startswith("sklearn.") and not _has_steps(model)
     features = tuple(known.get(name, Column(name, Kind.NUMBER if plain else Kind.ANY)) for name in names)
     return Schema(features, target_of(model, target), positional=positional)
+
+
+def _with_categories(column: Column, others: Sequence[Any] | None) -> Column:
+    """The column with these categories, too: each fold of a calibrated model knows its own."""
+    return replace(column, categories=tuple(dict.fromkeys((*(others or ()), *(column.categories or ())))) or None)
 
 
 def _has_steps(model: Any) -> bool:
@@ -45,10 +53,23 @@ def _parts(model: Any) -> Iterator[Any]:
     yield model
     if isinstance(model, Pipeline):
         yield from (step for _, step in model.steps)
+    for fitted in _answering(model):
+        yield from _parts(fitted)
+
+
+def _answering(model: Any) -> list[Any]:
+    """The pipelines within a model that answer for it: the best of a search, those of an ensemble, calibrated ones."""
+    found = [getattr(model, name, None) for name in ("best_estimator_", "estimator_")]
+    several = getattr(model, "estimators_", None)
+    found += several if isinstance(several, list) else []
+    found += [getattr(one, "estimator", None) for one in getattr(model, "calibrated_classifiers_", ())]
+    return [one for one in found if isinstance(one, Pipeline)]
 
 
 def _encoded(model: Any) -> Iterator[tuple[str, Column]]:
     """The columns that encoders within the model were fitted on, with their categories."""
+    for fitted in _answering(model):
+        yield from _encoded(fitted)
     if isinstance(model, Pipeline):
         for _, step in model.steps:
             yield from _encoded(step)

@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from server.errors import InvalidParameter
@@ -11,6 +12,8 @@ from server.estimators.catalogue import find_class
 Caps = Mapping[str, float | None]
 # How many models are made of the one within.
 COPIES = "n_estimators"
+# Of these a search makes candidates; of the other kind of searches this says how many it tries.
+GRID, TRIES = "param_grid", "n_iter"
 
 
 def check_caps(cls: type, params: Mapping[str, Any], caps: Caps) -> None:
@@ -23,6 +26,16 @@ def check_caps(cls: type, params: Mapping[str, Any], caps: Caps) -> None:
         cap = caps.get(name)
         if cap is not None:
             _check(owner, name, number, cap, times if name == COPIES else 1)
+        elif name == GRID and caps.get(TRIES) is not None:
+            _check_grid(number, caps[TRIES])
+
+
+def _check_grid(candidates: int, cap: float | None) -> None:
+    if cap is not None and candidates > cap:
+        raise InvalidParameter(
+            f"{GRID} may have {cap:g} candidates at most in a request (server.limits.parameters.{TRIES}), not "
+            f"{candidates}; each combination of its values is one"
+        )
 
 
 # The class that a parameter belongs to, if that is known; its name and value, and how many models are made with it.
@@ -38,6 +51,8 @@ def _given(cls: type | None, params: Mapping[str, Any], times: float) -> Iterato
 
 
 def _numbers(cls: type | None, name: str, value: Any, times: float, within: float) -> Iterator[Given]:
+    if name == GRID:
+        yield cls, name, _candidates(value), times
     if isinstance(value, Mapping):
         yield from _within(value, within)
     elif isinstance(value, Sequence) and any(isinstance(item, Mapping) for item in value):
@@ -45,6 +60,13 @@ def _numbers(cls: type | None, name: str, value: Any, times: float, within: floa
             yield from _numbers(cls, name, item, times, within)
     else:
         yield cls, name, value, times
+
+
+def _candidates(grid: Any) -> int:
+    """How many combinations of values a grid, or a list of grids, has."""
+    grids = grid if isinstance(grid, list | tuple) else [grid]
+    values = [one.values() for one in grids if isinstance(one, Mapping)]
+    return sum(prod(len(each) if isinstance(each, list | tuple) else 1 for each in ones) for ones in values)
 
 
 def _within(value: Mapping[str, Any], times: float) -> Iterator[Given]:

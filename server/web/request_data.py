@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from server.config import Limits
-from server.errors import BadRequest, InvalidParameter, did_you_mean, shortened
+from server.errors import BadRequest, InvalidParameter, TooLarge, did_you_mean, shortened
 from server.tables.extent import check_fields
 from server.tables.formats import Upload
 from server.tables.reading import read_uploads, type_cells
@@ -163,6 +163,7 @@ def read_request(request: Request, limits: Limits, named_options: Iterable[str] 
 
     Raises:
         BadRequest: the body is labelled as a form and is none.
+        TooLarge: the form has too many parts.
     """
     pairs = list(request.args.items(multi=True))
     uploads: Sequence[Upload] = ()
@@ -170,6 +171,13 @@ def read_request(request: Request, limits: Limits, named_options: Iterable[str] 
         try:
             with temporary_room():
                 pairs += list(request.form.items(multi=True))
+        except RequestEntityTooLarge as error:
+            if request.content_length is None or request.content_length > (request.max_content_length or 0):
+                raise
+            raise TooLarge(
+                f"the form has more than {request.max_form_parts} parts (server.limits.columns, and 1000 at least); "
+                "send rows as a file, or as JSON"
+            ) from error
         except ValueError as error:
             raise BadRequest(f"the multipart body is broken or cut short: {error}; let curl -F make it") from error
         # None where the header of a part could not be read.

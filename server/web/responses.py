@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from flask import Request, Response
+from flask import Request, Response, request
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.wsgi import wrap_file
@@ -167,7 +167,8 @@ def errors_told_by(tell: Callable[[ServerError], Response]) -> Callable[[Method]
             try:
                 return method(*arguments, **named)
             except RequestEntityTooLarge:
-                return tell(TooLarge("the body is larger than server.limits.body_mb"))
+                most = (request.max_content_length or 0) / 2**20
+                return tell(TooLarge(f"the body is larger than {most:g} MiB (server.limits.body_mb)"))
             except ServerError as error:
                 response = tell(error)
                 if isinstance(error, NotReady):

@@ -8,11 +8,13 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -34,6 +36,7 @@ ROWS = pd.DataFrame(
 NUMBERS = ROWS[["size", "age"]]
 LABELS = np.array(["small", "small", "small", "large", "large", "large"])
 CODES = np.array([0, 0, 0, 1, 1, 1])
+GRID = {"logisticregression__C": [1, 2]}
 
 
 def encoder() -> ColumnTransformer:
@@ -54,6 +57,20 @@ MODELS = {
     "column transformer": (make_pipeline(encoder(), LogisticRegression()).fit(ROWS, LABELS), ROWS),
     "nested pipeline": (
         Pipeline([("columns", make_pipeline(encoder())), ("model", LogisticRegression())]).fit(ROWS, CODES),
+        ROWS,
+    ),
+    "search": (GridSearchCV(make_pipeline(encoder(), LogisticRegression()), GRID, cv=2).fit(ROWS, LABELS), ROWS),
+    "search after an encoder": (
+        make_pipeline(encoder(), GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2)).fit(ROWS, LABELS),
+        ROWS,
+    ),
+    "threshold": (FixedThresholdClassifier(make_pipeline(encoder(), LogisticRegression())).fit(ROWS, CODES), ROWS),
+    "calibrated": (
+        CalibratedClassifierCV(make_pipeline(encoder(), LogisticRegression()), cv=2).fit(ROWS, CODES),
+        ROWS,
+    ),
+    "ensemble": (
+        VotingClassifier([(name, make_pipeline(encoder(), LogisticRegression())) for name in "ab"]).fit(ROWS, LABELS),
         ROWS,
     ),
     "one-hot alone": (
@@ -100,7 +117,12 @@ def test_a_model_somebody_else_trained_answers_as_it_does_itself(serve, name):
         assert answers(client, rows[rows.columns[::-1]].assign(extra=1)) == values
 
 
-@pytest.mark.parametrize("name", ["column transformer", "estimator on a frame"])
+@pytest.mark.parametrize("name", ["search", "threshold", "calibrated", "ensemble"])
+def test_the_schema_of_a_model_around_a_pipeline_is_the_pipelines(name):
+    assert schema_of(MODELS[name][0], None).features == schema_of(MODELS["column transformer"][0], None).features
+
+
+@pytest.mark.parametrize("name", ["column transformer", "estimator on a frame", "search", "threshold"])
 def test_a_get_reads_text_as_the_model_needs_it(serve, name):
     model, rows = MODELS[name]
     client, _ = serve(model)

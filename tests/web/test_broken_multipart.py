@@ -2,6 +2,9 @@
 
 import pytest
 
+from tests.conftest import titanic_endpoint
+from tests.web.conftest import assert_problem
+
 # Werkzeug leaves the file of an unfinished part to the garbage collector.
 pytestmark = [
     pytest.mark.slow,
@@ -38,3 +41,15 @@ def test_nested_cells_are_no_text(client, titanic):
     assert client.post("/titanic?_action=append", json=[row]).status_code == 409
     answer = client.post("/titanic", json=[row | {"Sex": ["male"]}])
     assert (answer.status_code, "Sex" in answer.get_json()["detail"]) == (400, True)
+
+
+def test_a_row_of_many_columns_may_come_as_parts_of_a_form(client, titanic):
+    row = {name: str(cell) for name, cell in titanic.iloc[0].items()} | {f"c{number}": "1" for number in range(2000)}
+    answer = client.post("/titanic", data=row, content_type="multipart/form-data")
+    assert (answer.status_code, answer.json) == (200, [0])
+
+
+def test_a_form_of_too_many_parts_is_413_and_names_the_limit(make_client):
+    client = make_client({"titanic": titanic_endpoint()}, limits={"columns": 1200})
+    answer = client.post("/titanic", data={f"c{n}": "1" for n in range(1201)}, content_type="multipart/form-data")
+    assert_problem(answer, 413, "more than 1200 parts", "server.limits.columns")

@@ -69,6 +69,8 @@ REFUSED = {
     "several grids": (
         SEARCH | {"param_grid": [{"C": [1]}, {"estimator__max_iter": [10**5]}]}, "max_iter", "100000"
     ),
+    "candidates of a grid": (SEARCH | {"param_grid": {"C": list(range(1, 102)), "tol": [1e-3] * 10}}, "n_iter", "1010"),
+    "candidates of several grids": (SEARCH | {"param_grid": [{"C": [1] * 600}, {"C": [2] * 600}]}, "n_iter", "1200"),
     "folds of a search": (SEARCH | {"param_grid": {"C": [1, 2]}, "cv": 4}, "cv", "3"),
     "a degree": ({"class": "SVC", "degree": 11}, "degree", "10"),
     "an order": ({"class": "SARIMAX", "order": [31, 0, 0], "index_col": "x"}, "order", "30"),
