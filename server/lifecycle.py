@@ -94,7 +94,33 @@ def begin_work(worker: Any) -> None:
     """Begin what nobody needs to ask for, the endpoints' first trainings; keep threads from waiting for trainings."""
     if worker.cfg.worker_class_str == "gthread":
         keep_threads(worker.cfg.threads)
+        answer_who_waits(worker)
     worker.app.wsgi().extensions["restimator"].start()
+
+
+def answer_who_waits(worker: Any) -> None:
+    """Have a worker, once it is told to end, take the connections that wait for it, and leave the port.
+
+    gunicorn's own takes none of them and holds the port until its last answer: who connected a moment before, and who
+    connects meanwhile, is cut off without an answer instead of being answered, or refused.
+    """
+    enable = worker.set_accept_enabled
+
+    def set_accept_enabled(enabled: bool) -> None:
+        enable(enabled)
+        if not enabled and not worker.alive:
+            for listener in worker.sockets:
+                _take_all(worker, listener)
+
+    worker.set_accept_enabled = set_accept_enabled
+
+
+def _take_all(worker: Any, listener: Any) -> None:
+    for _ in range(worker.cfg.backlog):
+        if not select.select([listener], [], [], 0)[0]:
+            break
+        worker.accept(listener)
+    listener.close()
 
 
 def leave_place(worker: Any) -> None:

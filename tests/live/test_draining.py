@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -97,6 +98,27 @@ def test_a_request_in_flight_is_answered(make_live, tmp_path, monkeypatch, numbe
     else:
         until_logged(live, TAKEN)
         assert requests.get(f"{live.url}/titanic", params=ROW, timeout=30).json() == [0]
+
+
+def test_who_waits_for_a_worker_is_answered_before_it_ends(make_live):
+    live = make_live({"titanic": titanic_endpoint()})
+    live.wait_for_trainings(0, 60)
+    asked = f"GET /titanic?{urlencode(ROW)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+    workers = live.workers_of_gunicorn()
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    waiting = [socket.create_connection(("127.0.0.1", live.port), timeout=60) for _ in range(20)]
+    for connection in waiting:
+        connection.sendall(asked)
+    live.process.terminate()
+    until_logged(live, "Handling signal: term")
+    for worker in workers:
+        os.kill(worker, signal.SIGCONT)
+    for connection in waiting:
+        with connection, connection.makefile("rb") as answer:
+            assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
+            assert answer.read().endswith(b"[0]")
+    assert live.process.wait(60) == 0
 
 
 def test_a_changed_configuration_is_taken_and_a_wrong_one_is_not(make_live):
