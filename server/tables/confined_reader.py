@@ -15,7 +15,7 @@ import pyarrow.ipc
 
 UNREADABLE, GROWS = 3, 4
 # A reader holds the cells twice: its own, and those it hands over.
-COPIES, SPARE = 2, 192 * 2**20
+COPIES, SPARE = 2, 128 * 2**20
 # Bytes of memory for each byte written: a cell takes some of both. What needs more has far cells, or says one often.
 PER_BYTE = {"workbook": 16, "feather": 64, "parquet": 64}
 SECONDS = 300
