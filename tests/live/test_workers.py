@@ -14,6 +14,7 @@ import requests
 from sklearn.dummy import DummyClassifier
 
 from tests.conftest import ROW, TITANIC_MODEL, titanic_endpoint
+from tests.waiting import until
 
 pytestmark = pytest.mark.live
 FOREST = {"class": "RandomForestClassifier", "params": {"n_estimators": 1200, "random_state": 0}}
@@ -46,6 +47,8 @@ def start_long_training(live):
     thread = ThreadPoolExecutor(1)
     answer = thread.submit(ask, live, "POST", _action="retrain", **{"class": FOREST["class"]}, **FOREST["params"])
     thread.shutdown(wait=False)
+    # A process is there before it was told what to do.
+    until(lambda: requests.get(f"{live.url}/runs", params={"status": "RUNNING"}, timeout=60).json()["runs"])
     return answer, live.wait_for_trainings(1)[0]
 
 
