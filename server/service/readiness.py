@@ -108,12 +108,12 @@ class Readiness:
         return served
 
     def retrains(self) -> bool:
-        """Whether a training runs while a model serves.
+        """Whether a training runs while the model before it serves.
 
         Asking can turn a first training away, which does not wait. Where a trained model serves none is needed,
         and where pretrained weights do, `check` begins it anew.
         """
-        return self.served_or_none() is not None and self._store.training.is_held()
+        return self.served_or_none() is not None and self._store.is_training()
 
     def served_or_none(self) -> ServedModel | None:
         """The serving model; None also when it cannot be read."""

@@ -104,6 +104,8 @@ def train(task: TrainingTask, book: RunBook) -> Afterwards:
         return Afterwards(answer, nothing)
     with at_work(active, task.key, task.run is None, task.asked_by), store.training.held(wait=not is_first) as held:
         store.recover()
+        if held:
+            store.begin_training()
         if not held or (is_first and store.model.signature() is not None):
             if "run" not in active.facts(task.key):
                 active.forget(task.key)
@@ -171,6 +173,7 @@ def _train(task: TrainingTask, store: EndpointStore, log: RunLog) -> Afterwards:
     details = RunDetails(log, store.details, prepared, recipe, allowed, fitted, facts["seconds"])
     details.hold_out_if_quick()
     store.publish(log.run, change if task.given else None)
+    store.end_training()
     if data_version is None:
         log.stored_as(store.data.version_of(log.run))
     logger.info("%s: trained %s on %d rows", task.endpoint, fitted.estimator.class_name, len(prepared.rows))

@@ -50,6 +50,7 @@ class EndpointStore:
         self._settings = folder / "config.json"
         self._state = folder / "state.json"
         self._journal = folder / "publication.json"
+        self._serves = folder / ".locks" / "training.serves"
 
     def settings(self) -> dict[str, Any]:
         """What was changed over HTTP: {"transform": {options}, "model": {"class", "params"}}, and who wrote it.
@@ -121,6 +122,19 @@ class EndpointStore:
             staged = (self.model.folder if fetched.is_dir() else self.model).staged(run)
             staged.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(fetched, staged)
+
+    def begin_training(self) -> None:
+        """Who holds `training` begins with it."""
+        self._serves.unlink(missing_ok=True)
+
+    def end_training(self) -> None:
+        """The model of who holds `training` serves; what is left is to record it."""
+        with contextlib.suppress(OSError):
+            self._serves.touch()
+
+    def is_training(self) -> bool:
+        """Whether a training is at work whose model does not serve yet."""
+        return self.training.is_held() and not self._serves.exists()
 
     def save_progress(self, run: str, progress: Mapping[str, Any]) -> None:
         """Tell how far a training is; who reads it sees the whole of it, but a loss of power may lose it."""

@@ -34,6 +34,18 @@ def test_the_newest_is_told_and_not_what_a_killed_training_left(tmp_path):
         assert store.progress() == {"run": "new", "step": 1, "of": 4, "loss": 1.5}
 
 
+def test_a_training_whose_model_serves_is_over_for_who_looks(tmp_path):
+    store, other = EndpointStore(tmp_path), EndpointStore(tmp_path)
+    assert not other.is_training()
+    for _ in range(2):
+        with store.training.held():
+            store.begin_training()
+            assert other.is_training()
+            store.end_training()
+            assert not other.is_training()
+    assert not other.is_training()
+
+
 def test_without_room_a_report_says_so(tmp_path, monkeypatch):
     def full(self, text):
         raise OSError(28, "No space left on device")

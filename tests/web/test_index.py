@@ -6,6 +6,7 @@ import time
 import pytest
 
 from server.errors import ConfigError
+from server.service.run_log import RunLog
 from server.storage.endpoint_store import EndpointStore
 from tests.conftest import ROW, titanic_endpoint
 from tests.web.conftest import assert_problem
@@ -67,7 +68,9 @@ def test_a_trained_endpoint_says_what_it_predicts_how_well_and_since_when(client
 
 
 def test_a_training_is_told_while_the_model_before_it_answers(client, tmp_path):
-    with EndpointStore(tmp_path / "models" / "titanic").training.held():
+    store = EndpointStore(tmp_path / "models" / "titanic")
+    with store.training.held():
+        store.begin_training()
         entry = entries(client)["titanic"]
         assert (entry["state"], entry["class"]) == ("training", "LogisticRegression")
         for url in ("/", "/titanic"):
@@ -77,6 +80,18 @@ def test_a_training_is_told_while_the_model_before_it_answers(client, tmp_path):
         assert Page(client.get("/titanic").text).facts["hasModel"]
         assert client.get("/titanic", query_string=ROW).json == [0]
     assert entries(client)["titanic"]["state"] == "trained"
+
+
+def test_a_training_is_over_when_its_model_serves(client, monkeypatch):
+    states, log_end = [], RunLog._end
+
+    def end(log, *given):
+        states.append(entries(client)["titanic"]["state"])
+        log_end(log, *given)
+
+    monkeypatch.setattr(RunLog, "_end", end)
+    assert client.post("/titanic?_action=retrain").status_code == 200
+    assert states == ["trained"]
 
 
 def test_what_cannot_answer_says_why(many):
