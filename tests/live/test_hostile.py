@@ -76,12 +76,15 @@ def _use_all(live: LiveServer) -> None:
 
 
 def _memory(live: LiveServer) -> float:
-    """MiB of all the server's processes; a page that they share counts once (PSS)."""
+    """MiB of all the server's processes; a page that they share counts once (PSS).
+
+    Pages of libraries are not counted: they weigh more as soon as other programs end that have them, too.
+    """
     total = 0
     for pid in live.processes():
         with suppress(OSError):
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+            total += sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
     return total / 1024
 
 
