@@ -13,9 +13,11 @@ import yaml
 from server.estimators.text_folder import read_folder
 from tests.conftest import ROOT, write_config
 from tests.hub import COMMIT, running_hub
+from tests.live.processes import finished
 from tests.tiny import tiny_model
 
-pytestmark = pytest.mark.slow  # each starts an interpreter with the whole server
+pytestmark = pytest.mark.slow  # each starts a process with the whole server
+COMMAND = ("flask", "--app", "wsgi", "text", "fetch")
 
 
 @pytest.fixture
@@ -27,14 +29,19 @@ def hub(tmp_path):
 
 
 @pytest.fixture
-def start(hub, tmp_path):
-    """Start the command; its process is returned."""
+def environment(hub, tmp_path):
+    """The variables that the command sees."""
     config = write_config(tmp_path, {"url": {"e": {"pattern": "/e", "handler": "MLHandler", "kwargs": {}}}})
+    return os.environ | {"RESTIMATOR_CONFIG": str(config)} | hub.environment(tmp_path / "home")
 
-    def start(*arguments, **variables):
-        environment = os.environ | {"RESTIMATOR_CONFIG": str(config)} | hub.environment(tmp_path / "home") | variables
+
+@pytest.fixture
+def start(environment):
+    """Start the command as it is typed; its process is returned."""
+
+    def start(*arguments):
         return subprocess.Popen(
-            [sys.executable, "-m", "flask", "--app", "wsgi", "text", "fetch", *map(str, arguments)],
+            [sys.executable, "-m", *COMMAND, *map(str, arguments)],
             cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -42,21 +49,21 @@ def start(hub, tmp_path):
 
 
 @pytest.fixture
-def run(start):
+def run(environment, tmp_path_factory):
     """Exit status, output and errors of the command."""
 
     def run(*arguments, **variables):
-        process = start(*arguments, **variables)
-        output, errors = process.communicate(timeout=60)
-        return process.returncode, output, errors
+        done = finished([*COMMAND, *map(str, arguments)], environment | variables, tmp_path_factory.mktemp("told"))
+        return done.returncode, done.stdout, done.stderr
 
     return run
 
 
-def test_a_model_is_saved_and_the_line_for_the_configuration_told(run, tmp_path):
+def test_a_model_is_saved_and_the_line_for_the_configuration_told(start, tmp_path):
     new = tmp_path / "new: model"
-    status, output, errors = run("org/tiny", new)
-    assert (status, errors) == (0, "")
+    process = start("org/tiny", new)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
     assert output.startswith(f"org/tiny is saved in {new} (0.1 MiB):\n  config.json\n  model.safetensors\n")
     line = output.splitlines()[-1].removeprefix("In config.yaml: ")
     assert yaml.safe_load(line) == {"params": {"model": str(new)}}

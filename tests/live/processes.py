@@ -117,8 +117,7 @@ def _run(arguments: list[str], environment: dict[str, str], output: str, errors:
     # What these libraries read when they are imported, which was before.
     if threads := environment.get("OMP_NUM_THREADS"):
         importlib.import_module("torch").set_num_threads(int(threads))
-    if home := environment.get("HF_HOME"):
-        importlib.import_module("huggingface_hub.constants").HF_HUB_CACHE = str(Path(home, "hub"))
+    importlib.reload(importlib.import_module("huggingface_hub.constants"))
     os.chdir(ROOT)
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = arguments

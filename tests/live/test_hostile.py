@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 MOST = 300
 # Seconds between two looks at it.
 BETWEEN = 0.03
+# What the server unpacks at most, in MiB: less than by default, as it takes its time to find out.
+UNPACKED = 512
 GROUPS = ("bomb", "code", "JSON", "text", "damaged")
 BOUNDARY = "a-boundary-of-no-file"
 VIEWS = ("/titanic?_params", "/titanic?_model", "/titanic?_cache", "/reviews?_params", "/api/v1/mlalgorithms")
@@ -56,7 +58,7 @@ def server(tmp_path_factory, temporary) -> Iterator[LiveServer]:
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(temporary))
-        with serving(folder, url, workers=1, prepared=False) as live:
+        with serving(folder, url, workers=1, prepared=False, limits={"unpacked_mb": UNPACKED}) as live:
             _use_all(live)
             yield live
 

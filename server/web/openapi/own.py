@@ -64,7 +64,7 @@ def _run_list(name: str, endpoints: Collection[str]) -> Operation:
         {200: {JSON: reference("RunList"), HTML: TEXT}},
         (400, 404, 503),
         (
-            option("endpoint", one_of(endpoints), "Of this endpoint only"),
+            option("endpoint", one_of(("", *endpoints)), "Of this endpoint only"),
             option("status", one_of(("", *STATUSES)), "Of this status only"),
             option("limit", counts, "How many"),
             option("page", TEXT, "Where the page before ended; see `next`"),
