@@ -15,7 +15,7 @@ from tests.conftest import ROW, titanic_endpoint
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 KILLS = 30
-CLASSES = ("LogisticRegression", "DecisionTreeClassifier", "GaussianNB", "RandomForestClassifier&n_estimators=200")
+CLASSES = ("LogisticRegression", "DecisionTreeClassifier", "GaussianNB", "RandomForestClassifier&n_estimators=60")
 ENDED = {"FINISHED", "FAILED", "KILLED"}
 
 
