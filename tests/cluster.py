@@ -55,7 +55,7 @@ class Cluster:
     def wait_for_workers(self, count: int) -> None:
         self._wait(lambda log: log.count("Register worker addr") - log.count("Remove worker addr") == count)
 
-    def _wait(self, condition: Callable[[str], bool], seconds: float = 30) -> None:
+    def _wait(self, condition: Callable[[str], bool], seconds: float = 60) -> None:
         """Wait until this holds of what the scheduler has logged since it was started last."""
         path = self._folder / "dask_scheduler.log"
         deadline = time.monotonic() + seconds

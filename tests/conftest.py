@@ -51,7 +51,7 @@ def titanic_endpoint(**kwargs: Any) -> dict[str, Any]:
     return {"pattern": "/$YAMLURL/titanic", "handler": "MLHandler", "kwargs": values}
 
 
-def wait_until_ready(client: Any, url: str = "/readyz", seconds: float = 30) -> None:
+def wait_until_ready(client: Any, url: str = "/readyz", seconds: float = 60) -> None:
     """Ask until the first trainings are over."""
     deadline = time.monotonic() + seconds
     while client.get(url).status_code != 200:

@@ -149,7 +149,7 @@ def test_the_call_for_a_file_names_the_file_that_was_chosen(server, visit, tmp_p
     page.set_input_files("#rows-files", tmp_path / FILE)
     answers = json.loads(run("curl", page.text_content("#call"), tmp_path))
     with (ROOT / "data" / "titanic.csv").open("rb") as file:
-        assert answers == requests.post(f"{server.url}/titanic", files={"file": file}, timeout=30).json()
+        assert answers == requests.post(f"{server.url}/titanic", files={"file": file}, timeout=60).json()
 
 
 def test_a_call_is_copied(server, visit):

@@ -51,7 +51,7 @@ def test_another_class_columns_and_parameters_are_trained(titanic_page):
     page.click("#training-form button[type=submit]")
     assert say(page).startswith("Trained. Score 0.")
     assert "Predicts Survived from 5 columns with RandomForestClassifier" in page.inner_text(".lead-line")
-    model = requests.get(f"{live.url}/titanic?_model", timeout=30).json()
+    model = requests.get(f"{live.url}/titanic?_model", timeout=60).json()
     assert (model["model"], model["params"]["n_estimators"]) == ("RandomForestClassifier", 20)
     tab(page, "predict")
     assert page.locator("[name=Fare][data-column]").count() == 0
@@ -68,7 +68,7 @@ def test_a_training_changes_only_what_was_touched(titanic_page):
 
 def test_a_training_that_fails_says_why_and_changes_nothing(titanic_page):
     live, page = titanic_page
-    before = requests.get(f"{live.url}/titanic?_params", timeout=30).json()
+    before = requests.get(f"{live.url}/titanic?_params", timeout=60).json()
     tab(page, "training")
     page.fill("#training-class", "LogisticRegresion")
     page.click("#training-form button[type=submit]")
@@ -76,7 +76,7 @@ def test_a_training_that_fails_says_why_and_changes_nothing(titanic_page):
     assert "did you mean 'LogisticRegression'" in page.inner_text("#training-form .note-bad")
     assert page.is_enabled("#training-form button[type=submit]")
     assert page.get_attribute("#training-form", "aria-busy") is None
-    assert requests.get(f"{live.url}/titanic?_params", timeout=30).json() == before
+    assert requests.get(f"{live.url}/titanic?_params", timeout=60).json() == before
 
 
 def test_an_endpoint_without_anything_is_trained_on_a_file(make_live, visit):

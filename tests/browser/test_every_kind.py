@@ -57,7 +57,7 @@ def test_a_file_of_rows_is_answered(server, visit, tmp_path, name):
     page.click("#rows-form button[type=submit]")
     page.wait_for_selector("#rows-result:not([hidden])")
     with (tmp_path / "rows.csv").open("rb") as file:
-        expected = requests.post(f"{server.url}/{name}", files={"file": file}, timeout=30).json()
+        expected = requests.post(f"{server.url}/{name}", files={"file": file}, timeout=60).json()
     shown = page.locator("#rows-table td.marked").all_inner_texts()
     assert shown == [f"{value:.6g}" for value in expected]
 

@@ -93,7 +93,7 @@ def test_a_form_without_a_model_is_left_alone_until_its_user_wants_the_new_one(o
     requests.post(f"{own.url}/base?_action=train", json=ROWS, timeout=300).raise_for_status()
     page.wait_for_selector("#announcement:has-text('the new model serves')")
     assert page.input_value("#training-parameters") == "seed=1"
-    assert requests.delete(f"{own.url}/base?_model", timeout=30).status_code == 200
+    assert requests.delete(f"{own.url}/base?_model", timeout=60).status_code == 200
 
 
 def test_the_form_trains_with_its_arguments_and_says_how_well(own, visit, tmp_path):
@@ -110,13 +110,13 @@ def test_the_form_trains_with_its_arguments_and_says_how_well(own, visit, tmp_pa
     page.wait_for_selector("#training-form .work:has-text('Training')")
     page.set_default_timeout(120_000)
     assert say(page).startswith("Trained. Score ")
-    params = requests.get(f"{own.url}/sentiment?_params", timeout=30).json()["params"]["params"]
+    params = requests.get(f"{own.url}/sentiment?_params", timeout=60).json()["params"]["params"]
     assert (params["num_train_epochs"], params["learning_rate"]) == (10, 0.001)
     # What is emptied goes back to its default.
     page.fill("[name=learning_rate]", "")
     page.click("#training-form button[type=submit]")
     wait_for(page, "document.querySelector('[name=learning_rate]').dataset.before === ''")
-    params = requests.get(f"{own.url}/sentiment?_params", timeout=30).json()["params"]["params"]
+    params = requests.get(f"{own.url}/sentiment?_params", timeout=60).json()["params"]["params"]
     assert (params["num_train_epochs"], params["learning_rate"]) == (10, None)
 
 

@@ -25,7 +25,7 @@ def test_the_index_leads_to_every_page_and_back(server, visit):
 def test_the_form_gives_the_answer_that_the_url_gives(server, visit, name):
     page = visit(f"{server.url}/{name}")
     example = page.evaluate("JSON.parse(document.getElementById('facts').textContent).example")
-    (expected,) = requests.post(f"{server.url}/{name}", json=[example], timeout=30).json()
+    (expected,) = requests.post(f"{server.url}/{name}", json=[example], timeout=60).json()
     text = answer(page)
     for value in expected if isinstance(expected, list) else [expected]:
         assert f"{value:.6g}"[:5] in text
@@ -84,7 +84,7 @@ def test_a_file_is_predicted_row_by_row_and_can_be_had_as_a_whole(server, visit,
     assert page.inner_text("#rows-title") == "Result: 891 rows, the first 100 shown"
     assert page.locator("#rows-table tbody tr").count() == 100
     with open(TITANIC, "rb") as file:
-        expected = requests.post(f"{server.url}/titanic", files={"file": file}, timeout=30).json()
+        expected = requests.post(f"{server.url}/titanic", files={"file": file}, timeout=60).json()
     assert page.locator("#rows-table td.marked").all_inner_texts() == [str(value) for value in expected[:100]]
     for format_, click, read in (("csv", "#rows-csv", pd.read_csv), ("xlsx", "#rows-xlsx", pd.read_excel)):
         with page.expect_download() as download:

@@ -26,13 +26,13 @@ def live(tmp_path_factory):
 
 
 def call(live, path, **fields):
-    answer = requests.post(f"{live.url}{API}/{path}", json=fields, timeout=30)
+    answer = requests.post(f"{live.url}{API}/{path}", json=fields, timeout=60)
     assert answer.ok, answer.text
     return answer.json()
 
 
 def get(live, path):
-    return requests.get(f"{live.url}{API}/{path}", timeout=30).json()
+    return requests.get(f"{live.url}{API}/{path}", timeout=60).json()
 
 
 def page_of(live, name):
@@ -49,7 +49,7 @@ def ask(live, name, count):
     for number in range(0, 7 * count, 7):
         made = call(live, f"{name}/predict?status=ab_testing", **flower(number % 150))["request_id"]
         truth = {"feedback": iris()[1].iloc[number % 150]}
-        requests.put(f"{live.url}{API}/mlrequests/{made}", json=truth, timeout=30).raise_for_status()
+        requests.put(f"{live.url}{API}/mlrequests/{made}", json=truth, timeout=60).raise_for_status()
 
 
 def statuses(live, name):

@@ -43,11 +43,11 @@ def begin(live, url, **body):
 
 
 def run_of(live, path):
-    return requests.get(live.url + path, timeout=30).json()
+    return requests.get(live.url + path, timeout=60).json()
 
 
 def serving_run(live, name):
-    return next(run for run in requests.get(f"{live.url}/{name}?_runs", timeout=30).json()["runs"] if run["serving"])
+    return next(run for run in requests.get(f"{live.url}/{name}?_runs", timeout=60).json()["runs"] if run["serving"])
 
 
 def never_loaded_anew(page):
@@ -63,7 +63,6 @@ def cancel(live, path):
 def test_the_page_of_a_run_moves_and_ends_by_itself(own, visit):
     path = begin(own, f"crowd?_action=retrain{SOME}")
     page = visit(own.url + path)
-    page.set_default_timeout(60_000)
     is_same = never_loaded_anew(page)
     page.wait_for_selector("#progress:not([hidden])")
     page.wait_for_selector(".state-running")
@@ -95,7 +94,7 @@ def test_step_and_loss_of_a_text_model_move_and_leave_a_curve(own, visit):
     wait_for(page, f"before => {share} > before", before)
     page.wait_for_selector("#losses .line")
     page.wait_for_selector(".state-finished")
-    recorded = requests.get(f"{own.url}{path}?_losses", timeout=30).json()["losses"]
+    recorded = requests.get(f"{own.url}{path}?_losses", timeout=60).json()["losses"]
     count = "document.querySelector('#losses .line').getAttribute('points').split(' ').length"
     wait_for(page, f"number => {count} === number", len(recorded))
     steps = [point["step"] for point in recorded]
@@ -109,7 +108,6 @@ def test_a_training_is_cancelled_by_its_button_after_one_question_and_the_old_mo
     before = serving_run(own, "crowd")
     path = begin(own, f"crowd?_action=retrain{ENDLESS}")
     page = visit(own.url + path, width=390)
-    page.set_default_timeout(60_000)
     is_same = never_loaded_anew(page)
     page.wait_for_selector(".state-running")
     page.focus("[data-do=cancel]")
@@ -158,7 +156,6 @@ def test_an_earlier_model_serves_again_by_its_button(own, visit):
 def test_the_list_follows_without_taking_the_keyboard_away(own, visit):
     path = begin(own, f"crowd?_action=retrain{ENDLESS}")
     page = visit(f"{own.url}/runs?endpoint=crowd")
-    page.set_default_timeout(60_000)
     is_same = never_loaded_anew(page)
     row = f"tr:has(a[href='{path}'])"
     page.wait_for_selector(f"{row} .state-running")
@@ -178,7 +175,6 @@ def test_the_list_follows_without_taking_the_keyboard_away(own, visit):
 def test_the_list_tells_the_steps_of_a_text_model(own, visit):
     path = begin(own, "sentiment?_action=train&num_train_epochs=100&per_device_train_batch_size=2", json=TEXTS)
     page = visit(f"{own.url}/runs", width=390)
-    page.set_default_timeout(60_000)
     page.wait_for_selector(f"tr:has(a[href='{path}']) [data-progress]:has-text(' of 4,500 steps')")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     cancel(own, path)
@@ -199,7 +195,6 @@ def test_the_form_of_the_list_filters_by_keyboard(own, visit):
 def test_the_endpoints_page_leads_to_the_run_that_goes_on_and_to_all_others(own, visit):
     path = begin(own, f"crowd?_action=retrain{ENDLESS}")
     page = visit(f"{own.url}/crowd")
-    page.set_default_timeout(60_000)
     page.click("#training-progress a:text-is('Its run')")
     page.wait_for_url(f"**{path}")
     cancel(own, path)

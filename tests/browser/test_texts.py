@@ -112,7 +112,7 @@ def test_weights_that_are_not_here_are_told_with_the_command_that_fetches_them(t
     assert page.inner_text(".state") == "not ready"
     box = page.locator("#reason code").bounding_box()
     assert box["x"] + box["width"] <= 375
-    assert requests.get(f"{texts.url}/missing?text=Anna", timeout=30).status_code == 503
+    assert requests.get(f"{texts.url}/missing?text=Anna", timeout=60).status_code == 503
 
 
 @pytest.mark.parametrize("name", ["", *NAMES])

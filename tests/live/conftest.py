@@ -111,7 +111,7 @@ class LiveServer:
         booted = {int(pid) for pid in BOOTED.findall(self.log.read_text())}
         return sorted(pid for pid, parent in self.processes().items() if parent == self.process.pid and pid in booted)
 
-    def wait_for_trainings(self, count: int, seconds: float = 20) -> list[int]:
+    def wait_for_trainings(self, count: int, seconds: float = 60) -> list[int]:
         deadline = time.monotonic() + seconds
         while len(running := self.trainings()) != count:
             assert time.monotonic() < deadline, running

@@ -80,8 +80,8 @@ def test_keys_that_are_added_leave_the_server_on_loopback(make_unbound):
     until_logged(live, TAKEN)
     assert f"the server listens on 127.0.0.1:{live.port} only" in live.log.read_text()
     assert listens_at(live) == {"0100007F"}
-    assert {requests.get(f"{live.url}/titanic", params=ROW, timeout=30).status_code for _ in range(8)} == {401}
-    answer = requests.get(f"{live.url}/titanic", params=ROW, headers={"X-API-Key": KEY}, timeout=30)
+    assert {requests.get(f"{live.url}/titanic", params=ROW, timeout=60).status_code for _ in range(8)} == {401}
+    answer = requests.get(f"{live.url}/titanic", params=ROW, headers={"X-API-Key": KEY}, timeout=60)
     assert answer.json() == [0]
 
 
@@ -93,7 +93,7 @@ def test_keys_are_not_taken_away_from_a_server_that_all_can_reach(make_unbound, 
     until_logged(live, REFUSED)
     assert f"its address would be 127.0.0.1:{live.port} instead of 0.0.0.0:{live.port}" in live.log.read_text()
     assert listens_at(live) == {"00000000"}
-    assert {requests.get(f"{live.url}/titanic", params=ROW, timeout=30).status_code for _ in range(8)} == {401}
+    assert {requests.get(f"{live.url}/titanic", params=ROW, timeout=60).status_code for _ in range(8)} == {401}
 
 
 def test_a_reload_that_takes_keys_away_warns_where_the_address_was_chosen(make_unbound):

@@ -51,7 +51,7 @@ def talkative(tmp_path_factory):
 )
 def test_nothing_of_a_broken_request_is_logged(talkative, sent, told):
     before = len(talkative.log.read_text())
-    with socket.create_connection(("127.0.0.1", talkative.port), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", talkative.port), timeout=60) as client:
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
         answered = b"".join(iter(lambda: client.recv(4096), b""))

@@ -71,7 +71,7 @@ def make_classifier(make_live, tmp_path):
     return make
 
 
-def pid_at_work(models: Path, run_id: str, seconds: float = 30) -> int:
+def pid_at_work(models: Path, run_id: str, seconds: float = 60) -> int:
     """The process that works on the run."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

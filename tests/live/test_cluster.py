@@ -79,10 +79,10 @@ class Trainer:
         return self.answers.pop()
 
     def last_run(self) -> dict:
-        return requests.get(f"{self.live.url}/runs?limit=1", timeout=30).json()["runs"][0]
+        return requests.get(f"{self.live.url}/runs?limit=1", timeout=60).json()["runs"][0]
 
     def ended(self) -> dict:
-        until(lambda: self.last_run()["status"] not in ("SCHEDULED", "RUNNING"), 30)
+        until(lambda: self.last_run()["status"] not in ("SCHEDULED", "RUNNING"), 60)
         return self.last_run()
 
     def listens(self, process: int) -> bool:
@@ -96,12 +96,12 @@ class Trainer:
     def process(self, pattern: str) -> str:
         """Begin to train a classifier of documents; the run."""
         payload = PAYLOAD | {"experiment_name": "documents of " + pattern.strip("/")}
-        answer = requests.post(f"{self.live.url}{pattern}/process", json=payload, timeout=30)
+        answer = requests.post(f"{self.live.url}{pattern}/process", json=payload, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]["info"]["run_id"]
 
     def run(self, run: str) -> dict:
-        return requests.get(f"{self.live.url}/runs/{run}", timeout=30).json()
+        return requests.get(f"{self.live.url}/runs/{run}", timeout=60).json()
 
     def works_on(self, run: str, not_yet: int | None = None) -> int:
         """The process that works on the run, once it is another than that one."""
@@ -202,7 +202,7 @@ def test_a_cancelled_training_is_killed_and_its_worker_lives(trainer):
     assert not lives(process)
     assert lives(worker.pid)
     trainer.go()
-    assert requests.get(f"{trainer.live.url}/runs/{first['run_id']}", timeout=30).json()["serving"]
+    assert requests.get(f"{trainer.live.url}/runs/{first['run_id']}", timeout=60).json()["serving"]
     assert trainer.train().status_code == 200
 
 
@@ -212,7 +212,7 @@ def test_a_training_that_waits_for_a_worker_can_be_cancelled(trainer):
         worker.wait()
     trainer.cluster.wait_for_workers(0)
     begun = requests.post(
-        f"{trainer.live.url}/titanic?_action=retrain", headers={"Prefer": "respond-async"}, timeout=30
+        f"{trainer.live.url}/titanic?_action=retrain", headers={"Prefer": "respond-async"}, timeout=60
     ).json()
     cancelled = requests.delete(f"{trainer.live.url}/runs/{begun['run_id']}", timeout=60)
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "KILLED"), cancelled.text
@@ -222,7 +222,7 @@ def test_a_classifier_of_documents_is_trained_on_a_worker(trainer):
     run = trainer.process(URL)
     until(lambda: trainer.run(run)["status"] == "FINISHED", 60)
     asked = {"runid": run, "text": SPACE}
-    assert requests.post(f"{trainer.live.url}{URL}/predict", json=asked, timeout=30).json()["data"]["label"] == "space"
+    assert requests.post(f"{trainer.live.url}{URL}/predict", json=asked, timeout=60).json()["data"]["label"] == "space"
 
 
 def test_a_classifier_whose_worker_is_killed_learns_on_the_other_and_can_be_cancelled(trainer):
@@ -254,7 +254,7 @@ def test_without_the_scheduler_trainings_fail_and_the_server_lives(trainer):
     answer = trainer.train()
     assert (answer.status_code, "server.compute" in answer.json()["detail"]) == (503, True), answer.text
     assert trainer.ended()["error"] == answer.json()["detail"]
-    assert requests.get(f"{trainer.live.url}/readyz", timeout=30).status_code == 200
+    assert requests.get(f"{trainer.live.url}/readyz", timeout=60).status_code == 200
     trainer.cluster.complete(2)
     assert trainer.train().status_code == 200
     assert trainer.last_run()["status"] == "FINISHED"
@@ -263,7 +263,7 @@ def test_without_the_scheduler_trainings_fail_and_the_server_lives(trainer):
 def test_a_first_training_waits_for_the_scheduler(tmp_path, make_live):
     cluster = Cluster(tmp_path)
     live = make_live({"titanic": titanic_endpoint()}, ready=False, compute=cluster.address)
-    until(lambda: "server.compute" in requests.get(f"{live.url}/titanic?Sex=male", timeout=30).text, 30)
+    until(lambda: "server.compute" in requests.get(f"{live.url}/titanic?Sex=male", timeout=60).text, 60)
     try:
         cluster.complete(2)
         live.wait("/readyz")

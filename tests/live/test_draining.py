@@ -33,7 +33,7 @@ def slowly(data):
 
 
 def status(live, path="/readyz"):
-    return requests.get(live.url + path, headers={"Connection": "close"}, timeout=30).status_code
+    return requests.get(live.url + path, headers={"Connection": "close"}, timeout=60).status_code
 
 
 def until_logged(live, words, count=1):
@@ -54,8 +54,8 @@ def test_a_server_that_drains_says_so_and_answers_on_and_a_second_sigterm_ends_i
     until_logged(live, "draining for 600 seconds")
     for _ in range(6):
         assert status(live) == 503
-        assert requests.get(f"{live.url}/titanic", params=ROW, timeout=30).json() == [0]
-    assert "draining" in requests.get(f"{live.url}/readyz", timeout=30).json()["reason"]
+        assert requests.get(f"{live.url}/titanic", params=ROW, timeout=60).json() == [0]
+    assert "draining" in requests.get(f"{live.url}/readyz", timeout=60).json()["reason"]
     live.process.terminate()
     assert live.process.wait(60) == 0
 
@@ -97,7 +97,7 @@ def test_a_request_in_flight_is_answered(make_live, tmp_path, monkeypatch, numbe
         assert live.process.wait(60) == 0
     else:
         until_logged(live, TAKEN)
-        assert requests.get(f"{live.url}/titanic", params=ROW, timeout=30).json() == [0]
+        assert requests.get(f"{live.url}/titanic", params=ROW, timeout=60).json() == [0]
 
 
 def test_who_waits_for_a_worker_is_answered_before_it_ends(make_live):
@@ -148,7 +148,7 @@ def test_a_changed_configuration_is_taken_and_a_wrong_one_is_not(make_live):
     # What trains is new, too.
     assert requests.post(f"{live.url}/passengers?_action=train", timeout=60).status_code == 200
     assert len(live.workers_of_gunicorn()) == len(workers) == 2
-    counted = requests.get(f"{live.url}/metrics", timeout=30).text
+    counted = requests.get(f"{live.url}/metrics", timeout=60).text
     assert 'restimator_requests_total{method="GET",route="/titanic",status="200"}' in counted
 
 

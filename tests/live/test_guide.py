@@ -122,9 +122,9 @@ def test_the_training_data(reading, curl):
 def test_the_python_lines(reading, files):
     url = f"{reading.url}/titanic"
     query = "?Sex=male&Age=22&SibSp=1&Parch=0&Fare=7.25&Pclass=3&Embarked=S"
-    assert requests.get(url + query, timeout=30).json() == [0]
+    assert requests.get(url + query, timeout=60).json() == [0]
     with (files / "titanic.xlsx").open("rb") as file:
-        assert len(requests.post(f"{url}?_action=predict", files={"file": file}, timeout=30).json()) == 891
+        assert len(requests.post(f"{url}?_action=predict", files={"file": file}, timeout=60).json()) == 891
 
 
 def test_retraining_and_changing_the_model(live, curl, files):
@@ -149,7 +149,7 @@ def test_retraining_and_changing_the_model(live, curl, files):
     assert (status, answer["model"], answer["params"]["loss"]) == (200, "SGDClassifier", "log_loss")
     line = "curl -X PUT '/mlhandler?_model&exclude=PassengerId&exclude=Name&cats=Embarked'"
     assert curl(live, line)[1] == 200
-    options = requests.get(f"{live.url}/titanic?_params", timeout=30).json()["opts"]
+    options = requests.get(f"{live.url}/titanic?_params", timeout=60).json()["opts"]
     assert (options["exclude"], options["cats"]) == (["PassengerId", "Name"], ["Embarked"])
 
     with (files / "titanic.csv").open("rb") as file:
@@ -172,6 +172,6 @@ def test_deleting(live, curl):
     assert curl(live, "curl -X GET '/mlhandler?_cache'") == ([], 200)
     assert curl(live, "curl -X DELETE /mlhandler?_model") == ({"deleted": ["model"]}, 200)
     assert curl(live, "curl -X GET /mlhandler?_model")[1] == 404
-    assert requests.get(f"{live.url}/titanic", ROW, timeout=30).status_code == 404
+    assert requests.get(f"{live.url}/titanic", ROW, timeout=60).status_code == 404
     assert curl(live, "curl -X POST -d @titanic.json '/mlhandler?_action=retrain&target_col=Survived'")[1] == 200
-    assert requests.get(f"{live.url}/titanic", ROW, timeout=30).json() == [0]
+    assert requests.get(f"{live.url}/titanic", ROW, timeout=60).json() == [0]

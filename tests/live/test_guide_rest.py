@@ -135,13 +135,13 @@ def test_the_guides_forecast(server, folder):
     assert all(0 < value < 0.1 for value in forecast)
     rows.iloc[::-1].to_csv(folder / "exogenous.csv", index=False)
     assert curl(f"-F file=@exogenous.csv {url}", folder) == forecast[::-1]
-    missing = requests.post(url, json=rows.tail(1).to_dict("records"), timeout=30)
+    missing = requests.post(url, json=rows.tail(1).to_dict("records"), timeout=60)
     assert (missing.status_code, "1999-03-31, 1999-06-30" in missing.json()["detail"]) == (400, True)
-    assert "SARIMAX Results" in requests.get(f"{url}?_params", timeout=30).json()["attrs"]["summary"]
+    assert "SARIMAX Results" in requests.get(f"{url}?_params", timeout=60).json()["attrs"]["summary"]
 
 
 def test_the_guides_template(server):
-    page = requests.get(f"{server.url}/ml", timeout=30)
+    page = requests.get(f"{server.url}/ml", timeout=60)
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "<h1>LogisticRegression</h1>" in page.text
     assert "&#39;C&#39;: 1.0" in page.text
@@ -151,7 +151,7 @@ def test_the_guides_template(server):
 @pytest.mark.parametrize("path", ["/", "/reviews"])
 def test_the_articles_python_client(server, answer, path):
     params = {"query": QUERY}
-    assert requests.get(server.url + path, params, timeout=30).json() == answer
+    assert requests.get(server.url + path, params, timeout=60).json() == answer
 
 
 @pytest.mark.parametrize("path", ["/", "/reviews"])
@@ -164,7 +164,7 @@ def test_the_articles_httpie(server, answer, path):
     # `query==…` is HTTPie's way to write an argument of the URL.
     headers = {"User-Agent": "HTTPie/3.2", "Accept": "*/*"}
     response = requests.get(
-        f"{server.url}{path}?{urllib.parse.urlencode({'query': QUERY})}", headers=headers, timeout=30
+        f"{server.url}{path}?{urllib.parse.urlencode({'query': QUERY})}", headers=headers, timeout=60
     )
     assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
     assert response.json() == answer
@@ -181,24 +181,24 @@ def test_both_workers_see_files_that_are_replaced(make_live, tmp_path):
     (tmp_path / "mymodule.py").write_text(MYMODULE + "\n# changed\n")
     confidence = round(classifier.predict_proba(vectorizer.transform([QUERY]))[0, -1], 3)
     # A connection for each request, so that both workers are asked.
-    answers = [requests.get(live.url, {"query": QUERY}, timeout=30).json() for _ in range(12)]
+    answers = [requests.get(live.url, {"query": QUERY}, timeout=60).json() for _ in range(12)]
     assert answers == [{"prediction": "Negative", "confidence": confidence}] * 12
-    assert {requests.get(f"{live.url}/ml", timeout=30).text for _ in range(12)} == {"another"}
+    assert {requests.get(f"{live.url}/ml", timeout=60).text for _ in range(12)} == {"another"}
     url = f"{live.url}/circletransformed"
-    assert [requests.get(f"{url}?_params", timeout=30).json()["stale"] for _ in range(6)] == [True] * 6
+    assert [requests.get(f"{url}?_params", timeout=60).json()["stale"] for _ in range(6)] == [True] * 6
     assert requests.post(f"{url}?_action=retrain", timeout=60).json()["score"] >= 0.99
-    assert [requests.get(f"{url}?_params", timeout=30).json()["stale"] for _ in range(6)] == [False] * 6
+    assert [requests.get(f"{url}?_params", timeout=60).json()["stale"] for _ in range(6)] == [False] * 6
 
 
 def test_a_forecast_outlives_a_restart_and_learns_new_quarters(make_live):
     live = make_live({"mlhandler-forecast": ENDPOINTS["mlhandler-forecast"]})
     url = f"{live.url}/forecast"
     rows = [{"index": "1999-03-31", "Dp": 0.01}, {"index": "1999-06-30", "Dp": 0.02}]
-    before = requests.post(url, json=rows, timeout=30).json()
+    before = requests.post(url, json=rows, timeout=60).json()
     live.restart()
-    assert requests.post(url, json=rows, timeout=30).json() == before
+    assert requests.post(url, json=rows, timeout=60).json() == before
     quarter = [rows[0] | {"R": before[0]}]
-    assert requests.post(f"{url}?_action=append", json=quarter, timeout=30).json() == {"rows": 108, "appended": 1}
+    assert requests.post(f"{url}?_action=append", json=quarter, timeout=60).json() == {"rows": 108, "appended": 1}
     assert requests.post(f"{url}?_action=retrain", timeout=60).json()["score"] < 0.01
     for _ in range(6):
-        assert len(requests.post(url, json=rows[1:], timeout=30).json()) == 1
+        assert len(requests.post(url, json=rows[1:], timeout=60).json()) == 1

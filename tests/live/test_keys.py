@@ -25,7 +25,7 @@ def test_a_key_made_while_the_server_runs_opens_every_worker_until_it_is_revoked
 
     def statuses(key):
         headers = {"Authorization": f"Bearer {key}", "Connection": "close"}
-        return {requests.get(f"{live.url}/titanic?_params", headers=headers, timeout=30).status_code for _ in range(16)}
+        return {requests.get(f"{live.url}/titanic?_params", headers=headers, timeout=60).status_code for _ in range(16)}
 
     def until(key, status):
         for _ in range(600):
@@ -36,7 +36,7 @@ def test_a_key_made_while_the_server_runs_opens_every_worker_until_it_is_revoked
     assert statuses("nobody's") == {401}
     secret = commands(live, "create", "app", "--scope", "read")
     until(secret, 200)
-    assert requests.delete(f"{live.url}/titanic?_model", headers={"X-API-Key": secret}, timeout=30).status_code == 403
+    assert requests.delete(f"{live.url}/titanic?_model", headers={"X-API-Key": secret}, timeout=60).status_code == 403
     commands(live, "revoke", "app")
     until(secret, 401)
     assert secret not in live.log.read_text()

@@ -18,7 +18,7 @@ COUNT = 60
 
 
 def told(live):
-    answer = requests.get(f"{live.url}/metrics", headers={"Connection": "close"}, timeout=30)
+    answer = requests.get(f"{live.url}/metrics", headers={"Connection": "close"}, timeout=60)
     assert answer.status_code == 200
     return parsed(answer.text)
 
@@ -34,7 +34,7 @@ def live(tmp_path_factory):
 def predict(live, count):
     def ask(_):
         # A connection for each, so that both workers are asked.
-        return requests.get(f"{live.url}/titanic", params=ROW, headers={"Connection": "close"}, timeout=30).status_code
+        return requests.get(f"{live.url}/titanic", params=ROW, headers={"Connection": "close"}, timeout=60).status_code
 
     with ThreadPoolExecutor(8) as clients:
         assert set(clients.map(ask, range(count))) == {200}
@@ -76,7 +76,7 @@ def test_trainings_in_processes_of_their_own_are_counted(live):
 
 def test_each_line_of_the_log_is_an_object(live):
     sent = {"X-Request-ID": "the-one", "Authorization": "Bearer a-secret"}
-    requests.get(f"{live.url}/titanic", params=ROW, headers=sent, timeout=30)
+    requests.get(f"{live.url}/titanic", params=ROW, headers=sent, timeout=60)
     # The line is written before the answer is sent.
     lines = [json.loads(line) for line in live.log.read_text().splitlines()]
     of_it = [line for line in lines if line.get("request_id") == "the-one"]

@@ -53,7 +53,7 @@ def own(reading, table, output="values"):
     return requests.post(
         f"{reading.url}/titanic?_output={output}",
         json=json.loads(table.to_json(orient="records")),
-        timeout=30,
+        timeout=60,
     ).json()
 
 

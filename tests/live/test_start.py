@@ -43,14 +43,14 @@ def rewrite(live, **kwargs):
 
 
 def params(live):
-    return requests.get(f"{live.url}/titanic?_params", timeout=30).json()
+    return requests.get(f"{live.url}/titanic?_params", timeout=60).json()
 
 
 def test_a_changed_model_section_is_shown_as_stale_until_the_next_training(live):
     assert params(live)["stale"] is False
     rewrite(live, model=TITANIC_MODEL | {"class": "DecisionTreeClassifier"})
     assert params(live)["stale"] is True
-    assert "Changed since the last training" in requests.get(f"{live.url}/titanic", timeout=30).text
+    assert "Changed since the last training" in requests.get(f"{live.url}/titanic", timeout=60).text
     assert "coef_" in params(live)["attrs"]
     requests.post(f"{live.url}/titanic?_action=retrain", timeout=60)
     assert params(live)["stale"] is False
@@ -65,11 +65,11 @@ def test_a_changed_data_source_is_shown_as_stale(live):
 def test_retrain_on_change_retrains_while_the_old_model_serves(live):
     forest = {"class": "RandomForestClassifier", "params": {"n_estimators": 1000, "random_state": 0}}
     rewrite(live, model=TITANIC_MODEL | forest, retrain_on_change=True)
-    assert requests.get(f"{live.url}/titanic", ROW, timeout=30).json() == [0]
+    assert requests.get(f"{live.url}/titanic", ROW, timeout=60).json() == [0]
     assert params(live)["stale"] is True
     deadline = time.monotonic() + 60
     while params(live)["stale"]:
-        assert requests.get(f"{live.url}/titanic", ROW, timeout=30).json() == [0]
+        assert requests.get(f"{live.url}/titanic", ROW, timeout=60).json() == [0]
         assert time.monotonic() < deadline
     assert "feature_importances_" in params(live)["attrs"]
 
@@ -86,12 +86,12 @@ def test_an_endpoint_that_cannot_be_made_ready_does_not_stop_the_others(make_liv
     (tmp_path / "broken.pkl").write_text("no pickle")
     live = make_live(broken_endpoints(), ready=False)
     live.wait("/titanic?_model")
-    assert requests.get(f"{live.url}/titanic", ROW, timeout=30).json() == [0]
+    assert requests.get(f"{live.url}/titanic", ROW, timeout=60).json() == [0]
     for name, word in (("lost", "gone.csv"), ("broken", "broken.pkl")):
-        answer = requests.get(f"{live.url}/{name}", ROW, timeout=30)
+        answer = requests.get(f"{live.url}/{name}", ROW, timeout=60)
         assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
         assert word in answer.json()["detail"]
-    ready = requests.get(f"{live.url}/readyz", timeout=30)
+    ready = requests.get(f"{live.url}/readyz", timeout=60)
     assert ready.status_code == 503
     assert ready.json()["endpoints"]["titanic"] == "ready"
     assert "gone.csv" in ready.json()["endpoints"]["lost"]

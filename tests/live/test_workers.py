@@ -26,7 +26,7 @@ def ask(live, method="GET", wait=120, json=None, **query):
 
 
 def view(live, name):
-    return requests.get(f"{live.url}/titanic?{name}", timeout=30)
+    return requests.get(f"{live.url}/titanic?{name}", timeout=60)
 
 
 def fifty(live):
@@ -97,8 +97,8 @@ def test_every_worker_describes_the_model_alike(live):
 
 
 def test_a_deleted_model_and_deleted_data_stay_so_after_a_restart(live):
-    requests.delete(f"{live.url}/titanic?_model", timeout=30)
-    requests.delete(f"{live.url}/titanic?_cache", timeout=30)
+    requests.delete(f"{live.url}/titanic?_model", timeout=60)
+    requests.delete(f"{live.url}/titanic?_cache", timeout=60)
     live.restart()
     for _ in range(10):
         assert ask(live, **ROW).status_code == 404
@@ -184,8 +184,8 @@ def test_while_the_first_training_runs_predictions_are_503_and_then_there(make_l
     answer = ask(live, **ROW)
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
-    assert requests.get(f"{live.url}/readyz", timeout=30).json()["ready"] is False
-    assert requests.get(f"{live.url}/titanic", timeout=30).status_code == 200
+    assert requests.get(f"{live.url}/readyz", timeout=60).json()["ready"] is False
+    assert requests.get(f"{live.url}/titanic", timeout=60).status_code == 200
     live.wait("/readyz")
     assert ask(live, **ROW).json() == [0]
 
@@ -196,21 +196,21 @@ def test_two_workers_start_one_first_training(make_live):
     # Both workers have started by then.
     assert len(set(fifty(live))) == 1
     live.wait_for_trainings(0, 60)
-    runs = requests.get(f"{live.url}/runs", timeout=30).json()["runs"]
+    runs = requests.get(f"{live.url}/runs", timeout=60).json()["runs"]
     assert [run["status"] for run in runs] == ["FINISHED"]
 
 
 def test_a_url_of_8000_characters_works(reading):
     query = "&".join(f"{name}={value}" for name, value in ROW.items())
     path = f"/titanic?{query}&Name="
-    assert requests.get(reading.url + path + "x" * (8000 - len(path)), timeout=30).json() == [0]
+    assert requests.get(reading.url + path + "x" * (8000 - len(path)), timeout=60).json() == [0]
 
 
 def test_a_chunked_body_is_read_whole_or_refused(make_live):
     live = make_live({"empty": {"pattern": "/empty", "handler": "MLHandler"}}, limits={"body_mb": 0.1})
     url, headers = f"{live.url}/empty?_action=append", {"Content-Type": "text/csv"}
-    large = requests.post(url, data=iter([b"x\n", *[b"1234567\n" * 1000] * 40]), headers=headers, timeout=30)
+    large = requests.post(url, data=iter([b"x\n", *[b"1234567\n" * 1000] * 40]), headers=headers, timeout=60)
     assert large.status_code == 413, large.text
     assert "server.limits.body_mb" in large.json()["detail"]
-    small = requests.post(url, data=iter([b"x\n", *[b"1234567\n" * 1000] * 10]), headers=headers, timeout=30)
+    small = requests.post(url, data=iter([b"x\n", *[b"1234567\n" * 1000] * 10]), headers=headers, timeout=60)
     assert small.json() == {"rows": 10000, "appended": 10000}

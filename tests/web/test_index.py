@@ -39,7 +39,7 @@ def entries(client):
     return {entry["name"]: entry for entry in client.get("/?_format=json").json["endpoints"]}
 
 
-def settled(client, seconds=30):
+def settled(client, seconds=60):
     """The list once the first trainings are over, however they ended."""
     deadline = time.monotonic() + seconds
     while "training" in {entry["state"] for entry in entries(client).values()}:

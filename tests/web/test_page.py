@@ -26,7 +26,7 @@ def page_of(client, url="/m"):
     return Page(answer.text)
 
 
-def settled(client, seconds=30):
+def settled(client, seconds=60):
     """The page once the first training is over, however it ended."""
     deadline = time.monotonic() + seconds
     while (page := page_of(client)).facts["state"] == "training":
