@@ -161,7 +161,8 @@ def visit(chromium: Browser) -> Iterator[Any]:
     def open_(url: str, width: int = 1280, allowed: set[int] = frozenset(), **context: Any) -> Page:
         window = chromium.new_context(viewport={"width": width, "height": 800}, **context)
         page = window.new_page()
-        page.set_default_timeout(60_000)
+        # No test waits so long that does not fail; a page of a machine that is busy elsewhere may.
+        page.set_default_timeout(120_000)
         watch = Watch(page, allowed)
         opened.append((window, watch))
         page.goto(url)

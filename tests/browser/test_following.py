@@ -108,7 +108,6 @@ def test_the_form_trains_with_its_arguments_and_says_how_well(own, visit, tmp_pa
     page.set_input_files("#training-files", tmp_path / "rows.jsonl")
     page.click("#training-form button[type=submit]")
     page.wait_for_selector("#training-form .work:has-text('Training')")
-    page.set_default_timeout(120_000)
     assert say(page).startswith("Trained. Score ")
     params = requests.get(f"{own.url}/sentiment?_params", timeout=60).json()["params"]["params"]
     assert (params["num_train_epochs"], params["learning_rate"]) == (10, 0.001)
@@ -136,6 +135,5 @@ def test_the_page_shows_the_first_model_of_a_base_as_soon_as_it_is_there(make_li
     (tmp_path / "rows.csv").write_text("text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in ROWS))
     live = make_live({"base": text_model("base", "SentimentAnalysis", "base", data="rows.csv")}, ready=False)
     page = visit(f"{live.url}/base")
-    page.set_default_timeout(120_000)  # two workers, and each has torch to import first
     page.wait_for_selector(".state-trained")
     assert answer(page)

@@ -86,7 +86,6 @@ def test_the_page_of_a_run_moves_and_ends_by_itself(own, visit):
 def test_step_and_loss_of_a_text_model_move_and_leave_a_curve(own, visit):
     path = begin(own, "sentiment?_action=train&num_train_epochs=12&per_device_train_batch_size=2", json=TEXTS)
     page = visit(own.url + path)
-    page.set_default_timeout(120_000)
     is_same = never_loaded_anew(page)
     page.wait_for_selector("#progress-told:has-text('of 540, loss ')")
     share = "document.querySelector('#progress progress').value"
