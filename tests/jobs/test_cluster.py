@@ -137,7 +137,7 @@ def test_a_job_of_a_lost_worker_begins_anew_on_another_and_the_first_is_dead(own
     own.wait_for_workers(2)
     own.workers[0].kill()
     _, second = holding.wait(2)
-    assert not lives(first)
+    until(lambda: not lives(first))
     assert second in children(other.pid)
     holding.go()
     assert job.result(20) == second
@@ -149,7 +149,7 @@ def test_a_job_that_holds_the_interpreter_dies_with_its_worker(own, holding):
     (process,) = holding.wait()
     time.sleep(0.2)
     worker.kill()
-    until(lambda: not lives(process), 2)
+    until(lambda: not lives(process))
     with pytest.raises(TrainingFailed, match="nobody wants"):
         job.result(20)
 
