@@ -254,8 +254,8 @@ def packed_requests() -> list[HostileRequest]:
         found.append(HostileRequest(f"1,600 encodings at {path}, {kind}", method, path, headers, b"\x1f\x8b"))
         headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
         # Within limits.unpacked_mb, and more than is to be in memory.
-        content = members(b"[" * 16, 320)
-        found.append(HostileRequest(f"320 MiB at {path}, {kind}", method, path, headers, content))
+        content = members(b"[" * 16, 1024)
+        found.append(HostileRequest(f"a gigabyte at {path}, {kind}", method, path, headers, content))
     return found
 
 

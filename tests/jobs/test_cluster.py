@@ -149,7 +149,7 @@ def test_a_job_that_holds_the_interpreter_dies_with_its_worker(own, holding):
     (process,) = holding.wait()
     time.sleep(0.2)
     worker.kill()
-    until(lambda: not lives(process))
+    until(lambda: not lives(process), 2)
     with pytest.raises(TrainingFailed, match="nobody wants"):
         job.result(20)
 

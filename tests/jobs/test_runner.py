@@ -206,7 +206,7 @@ def test_a_bound_job_dies_with_its_asker(make_owner, tmp_path):
     owner, _, job = make_owner("bound")
     owner.kill()
     owner.wait()
-    until(lambda: not lives(job))
+    until(lambda: not lives(job), 5)
     assert not (tmp_path / "done").exists()
 
 

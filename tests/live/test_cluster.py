@@ -199,7 +199,7 @@ def test_a_cancelled_training_is_killed_and_its_worker_lives(trainer):
     cancelled = requests.delete(f"{trainer.live.url}/runs/{trainer.last_run()['run_id']}", timeout=60)
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "KILLED"), cancelled.text
     assert trainer.answer().status_code == 409
-    until(lambda: not lives(process))
+    assert not lives(process)
     assert lives(worker.pid)
     trainer.go()
     assert requests.get(f"{trainer.live.url}/runs/{first['run_id']}", timeout=60).json()["serving"]
@@ -238,7 +238,7 @@ def test_a_classifier_whose_worker_is_killed_learns_on_the_other_and_can_be_canc
     assert trainer.run(run)["status"] == "RUNNING"
     cancelled = requests.delete(f"{trainer.live.url}/runs/{run}", timeout=60)
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "KILLED"), cancelled.text
-    until(lambda: not lives(second))
+    until(lambda: not lives(second), 5)
 
 
 def test_without_the_scheduler_trainings_fail_and_the_server_lives(trainer):
@@ -249,7 +249,7 @@ def test_without_the_scheduler_trainings_fail_and_the_server_lives(trainer):
     assert answer.headers["Retry-After"]
     run = trainer.ended()
     assert (run["status"], run["error"]) == ("FAILED", answer.json()["detail"])
-    until(lambda: not lives(process))
+    assert not lives(process)
     trainer.go()
     answer = trainer.train()
     assert (answer.status_code, "server.compute" in answer.json()["detail"]) == (503, True), answer.text

@@ -24,8 +24,6 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 MOST = 300
 # Seconds between two looks at it.
 BETWEEN = 0.03
-# What the server unpacks at most, in MiB: less than by default, as it takes its time to find out.
-UNPACKED = 512
 # Of the system's call kcmp on x86-64, and of what it compares.
 KCMP, KCMP_VM = 312, 1
 GROUPS = ("bomb", "code", "JSON", "text", "damaged")
@@ -61,7 +59,7 @@ def server(tmp_path_factory, temporary) -> Iterator[LiveServer]:
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(temporary))
-        with serving(folder, url, workers=1, prepared=False, limits={"unpacked_mb": UNPACKED}) as live:
+        with serving(folder, url, workers=1, prepared=False) as live:
             _use_all(live)
             yield live
 
