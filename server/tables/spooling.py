@@ -78,11 +78,29 @@ def held(file: IO[bytes], limits: Limits, what: str) -> bytes:
         TooLarge: there are more.
     """
     if size_of(file) > limits.body_mb * 2**20:
-        raise TooLarge(
-            f"{what} holds more than {limits.body_mb:g} MiB when it is unpacked, and can only be read as a whole, "
-            "for which a body's limit holds (server.limits.body_mb); send less, or a table as CSV, JSON lines, Parquet"
-        )
+        raise _too_large_to_hold(limits, what)
     return file.read()
+
+
+def held_chunks(chunks: Iterable[bytes], limits: Limits, what: str) -> Iterator[bytes]:
+    """The chunks of an unpacked body that can only be read as a whole, as long as it is small enough for `held`.
+
+    Raises:
+        TooLarge: it grows further.
+    """
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limits.body_mb * 2**20:
+            raise _too_large_to_hold(limits, what)
+        yield chunk
+
+
+def _too_large_to_hold(limits: Limits, what: str) -> TooLarge:
+    return TooLarge(
+        f"{what} holds more than {limits.body_mb:g} MiB when it is unpacked, and can only be read as a whole, "
+        "for which a body's limit holds (server.limits.body_mb); send less, or a table as CSV, JSON lines, Parquet"
+    )
 
 
 def size_of(file: IO[bytes]) -> int:

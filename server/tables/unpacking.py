@@ -9,7 +9,7 @@ from typing import IO
 
 from server.config import Limits
 from server.errors import BadRequest, UnsupportedFormat, too_large_unpacked
-from server.tables.spooling import CHUNK, chunks_of, held, spooled
+from server.tables.spooling import CHUNK, chunks_of, held_chunks, spooled
 
 # What is packed twice was packed by accident, and more often by nobody.
 MOST_ENCODINGS = 2
@@ -83,8 +83,10 @@ def unpacking(encoding: str) -> list[Unpack]:
     return found
 
 
-def decoded_file(file: IO[bytes], encoding: str, limits: Limits) -> IO[bytes]:
+def decoded_file(file: IO[bytes], encoding: str, limits: Limits, whole: bool = False) -> IO[bytes]:
     """A body in a file without its Content-Encoding, in a file; the one that was given is closed if it is another.
+
+    One that can only be read as a whole is unpacked no further than such a body may grow.
 
     Raises:
         UnsupportedFormat: see `unpacking`.
@@ -93,7 +95,8 @@ def decoded_file(file: IO[bytes], encoding: str, limits: Limits) -> IO[bytes]:
     """
     for unpack in unpacking(encoding):
         with closing(file):
-            file = spooled(unpack(file, limits, "the body"))
+            chunks = unpack(file, limits, "the body")
+            file = spooled(held_chunks(chunks, limits, "the body") if whole else chunks)
     return file
 
 
@@ -104,5 +107,5 @@ def decoded(content: bytes, encoding: str, limits: Limits) -> bytes:
         TooLarge: it is larger than a body without an encoding may be.
         UnsupportedFormat, BadRequest, StorageFull: as `decoded_file`.
     """
-    with closing(decoded_file(BytesIO(content), encoding, limits)) as file:
-        return held(file, limits, "the body")
+    with closing(decoded_file(BytesIO(content), encoding, limits, whole=True)) as file:
+        return file.read()

@@ -95,6 +95,15 @@ def test_what_is_unpacked_in_memory_is_no_larger_than_a_body_may_be():
         decoded(content, "gzip", limits)
 
 
+def test_what_must_be_held_is_unpacked_no_further_than_a_body_may_grow():
+    # Only who unpacks all of it sees that it ends early.
+    content, limits = gzip.compress(bytes(32 * MIB))[:-4], Limits(body_mb=1, unpacked_mb=64)
+    with pytest.raises(TooLarge, match=r"server\.limits\.body_mb"):
+        decoded(content, "gzip", limits)
+    with pytest.raises(BadRequest, match="not a readable gzip stream"):
+        decoded(content, "gzip", Limits(body_mb=33, unpacked_mb=64))
+
+
 WHOLE = {
     "json": b"[" * 32 * MIB,
     "csv": b"a\n" + b"1\n" * 16 * MIB,

@@ -163,6 +163,9 @@ def test_a_small_body_never_becomes_a_large_memory(make_client, door, limits, to
     method, path, kind = DOORS[door]
     client = make_client({"titanic": titanic_endpoint(data=None, model={})}, wait=False, limits=limits)
     bomb = gzip.compress(b"[" * 64 * MIB)
+    if door != "a table":
+        # Only who unpacks all of it sees that it ends early.
+        bomb = bomb[:-4]
     with memory_below(40):
         answer = client.open(path, method=method, data=bomb, content_type=kind, headers={"Content-Encoding": "gzip"})
     assert answer.status_code == (400 if (door, told) == ("a table", "body_mb") else 413), answer.text
