@@ -75,6 +75,28 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     return report
 
 
+class Failures:
+    """Tells each failure at once: a suite of many minutes may be ended before it sums up."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            told = crash.message if crash else str(report.longrepr)
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"{report.nodeid}, {report.when}: {told.strip()[:500]}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    # A process of pytest-xdist has none; what it runs is told by the process that began it.
+    if terminal:
+        config.pluginmanager.register(Failures(terminal))
+
+
 @pytest.fixture
 def make_config(tmp_path: Path):
     """load_config of the given values; the file lies in tmp_path."""
