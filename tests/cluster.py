@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
 from tests.ports import free_port
+from tests.waiting import until
 
 
 class Cluster:
@@ -58,10 +58,7 @@ class Cluster:
     def _wait(self, condition: Callable[[str], bool], seconds: float = 60) -> None:
         """Wait until this holds of what the scheduler has logged since it was started last."""
         path = self._folder / "dask_scheduler.log"
-        deadline = time.monotonic() + seconds
-        while not condition(log := path.read_text()[self._told :]):
-            assert time.monotonic() < deadline, log
-            time.sleep(0.05)
+        until(lambda: condition(path.read_text()[self._told :]), seconds, lambda: path.read_text()[self._told :])
 
     def kill_scheduler(self) -> None:
         assert self.scheduler is not None

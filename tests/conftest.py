@@ -2,7 +2,7 @@
 
 import os
 import shutil
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from server.jobs import Afterwards, InlineRunner, Runner
 from tests.postgres import Postgres, programs
 from tests.stores import fresh_store
 from tests.tiny import tiny_model
+from tests.waiting import SECONDS, until
 
 ROOT = Path(__file__).parents[1]
 TITANIC_MODEL = {
@@ -53,17 +54,21 @@ def titanic_endpoint(**kwargs: Any) -> dict[str, Any]:
 
 def wait_until_ready(client: Any, url: str = "/readyz", seconds: float = 60) -> None:
     """Ask until the first trainings are over."""
-    deadline = time.monotonic() + seconds
-    while client.get(url).status_code != 200:
-        assert time.monotonic() < deadline, client.get(url).get_data(as_text=True)
-        time.sleep(0.02)
+    join_first_trainings()
+    until(lambda: client.get(url).status_code == 200, seconds, lambda: client.get(url).get_data(as_text=True))
+
+
+def join_first_trainings() -> None:
+    """Wait for the threads of first trainings that requests have begun; to ask would slow them down."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("first training of "):
+            thread.join(SECONDS)
 
 
 def wait_for_trainings(app: Any) -> None:
     """Look until no endpoint is trained; a request for each look would take a tenth of all the tests' time."""
     for endpoint in app.extensions["restimator"].endpoints.values():
-        while endpoint.progress():
-            time.sleep(0.01)
+        until(lambda endpoint=endpoint: endpoint.progress() is None)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -118,7 +123,6 @@ def make_client(make_config):
         if wait:
             # The first request begins the first trainings.
             client.get("/readyz")
-            wait_for_trainings(app)
             wait_until_ready(client)
             # A model serves a moment before its training is over, and ?_params tells both.
             wait_for_trainings(app)

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from server.service.experiment_book import ExperimentBook
 from tests.conftest import titanic_endpoint, write_config
 from tests.live.processes import ServerProcess, begin, begin_prepared
 from tests.ports import free_port
+from tests.waiting import until
 
 APP = "wsgi:app"
 BOOTED = re.compile(r"Booting worker with pid: (\d+)")
@@ -55,16 +55,14 @@ class LiveServer:
         self.wait("/readyz" if ready else "/healthz")
 
     def wait(self, path: str, seconds: float = 120) -> None:
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                if requests.get(self.url + path, timeout=10).status_code == 200:
-                    return
-            except requests.ConnectionError:
-                pass
+        def is_ready() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
+            try:
+                return requests.get(self.url + path, timeout=10).status_code == 200
+            except requests.ConnectionError:
+                return False
+
+        until(is_ready, seconds, self.log.read_text)
 
     def kill(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -92,13 +90,13 @@ class LiveServer:
     def processes(self) -> dict[int, int]:
         """Process id → parent's, of everything that the server started and that runs."""
         found = {}
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                state, parent, group = path.read_text().rpartition(")")[2].split()[:3]
-            except OSError:
-                continue
-            if int(group) == self.process.pid and state != "Z":
-                found[int(path.parent.name)] = int(parent)
+        for pid in (int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()):
+            # What is no more is none of them.
+            with suppress(OSError):
+                if os.getpgid(pid) == self.process.pid:
+                    state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+                    if state != "Z":
+                        found[pid] = int(parent)
         return found
 
     def trainings(self) -> list[int]:
@@ -111,11 +109,14 @@ class LiveServer:
         booted = {int(pid) for pid in BOOTED.findall(self.log.read_text())}
         return sorted(pid for pid, parent in self.processes().items() if parent == self.process.pid and pid in booted)
 
-    def wait_for_trainings(self, count: int, seconds: float = 60) -> list[int]:
-        deadline = time.monotonic() + seconds
-        while len(running := self.trainings()) != count:
-            assert time.monotonic() < deadline, running
-            time.sleep(0.01)
+    def wait_for_trainings(self, count: int) -> list[int]:
+        running: list[int] = []
+
+        def are_so_many() -> bool:
+            running[:] = self.trainings()
+            return len(running) == count
+
+        until(are_so_many, told=lambda: running)
         return running
 
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from server.config import hash_of
 from tests.conftest import ROW, titanic_endpoint, write_config
 from tests.live.conftest import LiveServer
 from tests.live.processes import ROOT
+from tests.waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 KEY = "restimator_" + "k" * 43
@@ -22,12 +22,12 @@ TAKEN = "the configuration was taken anew"
 REFUSED = "the changed configuration is not taken"
 
 
-def until_logged(live, words, seconds=60):
-    deadline = time.monotonic() + seconds
-    while words not in live.log.read_text():
+def until_logged(live, words):
+    def is_logged():
         assert live.process.poll() is None, live.log.read_text()
-        assert time.monotonic() < deadline, live.log.read_text()
-        time.sleep(0.05)
+        return words in live.log.read_text()
+
+    until(is_logged, told=live.log.read_text)
 
 
 def change_keys(live, keys):

@@ -1,12 +1,12 @@
 """What gunicorn refuses before the application sees it is not quoted in the log."""
 
 import socket
-import time
 
 import pytest
 
 from tests.conftest import titanic_endpoint
 from tests.live.conftest import serving
+from tests.waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 SECRET = "Secretive"
@@ -55,10 +55,8 @@ def test_nothing_of_a_broken_request_is_logged(talkative, sent, told):
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
         answered = b"".join(iter(lambda: client.recv(4096), b""))
-    deadline = time.monotonic() + 30
-    while told not in (logged := talkative.log.read_text()[before:]):
-        assert time.monotonic() < deadline, (logged, answered)
-        time.sleep(0.05)
+    until(lambda: told in talkative.log.read_text()[before:], told=lambda: (talkative.log.read_text(), answered))
+    logged = talkative.log.read_text()[before:]
     assert SECRET not in logged
     # Who cut a request off hears nothing.
     assert answered.partition(b" ")[2][:3] != b"500"

@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +12,7 @@ import requests
 from tests.conftest import write_config
 from tests.live.conftest import LiveServer
 from tests.registering import API, diabetes, flower, iris, registry, write_models
+from tests.waiting import until
 
 pytestmark = pytest.mark.live
 KINDS = ["sqlite", "postgresql"]
@@ -139,9 +139,7 @@ def test_a_kill_loses_no_request_that_was_answered(make_registered, kind):
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + 30
-    while len(answered) < 200 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: len(answered) >= 200)
     live.kill()
     is_over.set()
     for thread in threads:

@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 
 from tests.conftest import ROW, titanic_endpoint, write_config
 from tests.live.conftest import LiveServer
+from tests.waiting import run_once
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -65,10 +66,7 @@ def test_one_cancels_what_the_other_trains(servers):
     long = {"_action": "retrain", "class": "RandomForestClassifier", "n_estimators": 5000}
     begun = requests.post(f"{one.url}/titanic", params=long, headers={"Prefer": "respond-async"}, timeout=60)
     location = begun.headers["Location"]
-    deadline = time.monotonic() + 30
-    while requests.get(other.url + location, timeout=60).json()["status"] != "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    run_once(other.url + location, "RUNNING")
     cancelled = requests.delete(other.url + location, timeout=60)
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "KILLED")
     assert requests.get(one.url + location, timeout=60).json()["status"] == "KILLED"

@@ -12,6 +12,7 @@ import requests
 from tests.conftest import titanic_endpoint
 from tests.live.conftest import serving
 from tests.reviews import NEW, QUERY, journeys, reviews, text_endpoint
+from tests.waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 URL = "/sentiment"
@@ -69,11 +70,9 @@ def in_background(*arguments, **options):
 
 
 def wait_for_progress(live, beyond=0, seconds=120):
-    deadline = time.monotonic() + seconds
-    while (told := progress(live)) is None or (told["step"] or 0) <= beyond:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return told
+    return until(
+        lambda: told if (told := progress(live)) is not None and (told["step"] or 0) > beyond else None, seconds
+    )
 
 
 def model_files(live):

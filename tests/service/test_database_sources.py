@@ -1,7 +1,6 @@
 """An endpoint whose first rows come from a database: trained, refused with a reason, without secrets."""
 
 import logging
-import time
 from urllib.parse import quote
 
 import pandas as pd
@@ -12,6 +11,7 @@ import yaml
 from server.storage.model_store import read_facts
 from tests.conftest import ROOT, ROW, titanic_endpoint
 from tests.postgres import PASSWORD
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -50,10 +50,8 @@ def endpoint(source, **data):
 
 def reason(client):
     """Why the endpoint cannot answer, once its first training has ended."""
-    deadline = time.monotonic() + 30
-    while (answer := client.get("/titanic", query_string=ROW)).headers.get("Retry-After"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: "Retry-After" not in client.get("/titanic", query_string=ROW).headers)
+    answer = client.get("/titanic", query_string=ROW)
     assert answer.status_code == 503
     return answer.get_json()["detail"]
 
@@ -115,10 +113,7 @@ def test_another_table_is_stale_and_is_read_with_retrain_on_change(make_client, 
     kwargs = {"data": {"url": source.url, "query": query}, "retrain_on_change": True}
     client = make_client({"titanic": titanic_endpoint(**kwargs)})
     client.get("/titanic?_params")
-    deadline = time.monotonic() + 30
-    while len(client.get("/titanic?_cache").get_json()) != 500:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: len(client.get("/titanic?_cache").get_json()) == 500)
 
 
 def test_a_new_password_is_not_a_new_source(make_client, postgres, titanic):

@@ -1,11 +1,10 @@
 """A model, its transform and its raw columns belong together, whatever the configuration says later."""
 
-import time
-
 import pandas as pd
 import pytest
 
 from tests.conftest import wait_until_ready
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -54,10 +53,7 @@ def test_the_rows_given_are_left_as_they_are(endpoint_of, tmp_path):
 def test_a_changed_transform_retrains_at_start_where_that_is_wished(make_client):
     before = make_client(circles()).post("/circles?_action=score").json["score"]
     client = make_client(circles(TEXT, retrain_on_change=True))
-    deadline = time.monotonic() + 30
-    while client.get("/circles?_params").json["stale"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: not client.get("/circles?_params").json["stale"])
     assert client.post("/circles?_action=score").json["score"] > before + 0.3
 
 

@@ -1,10 +1,10 @@
 """A classifier of documents, and what its clients do."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 from tests.documents.library import write_library
+from tests.waiting import until
 
 URL = "/custom_classifier"
 LABELS = ["business", "space", "sport"]
@@ -38,15 +38,16 @@ def begun(client: Any, **changes: Any) -> str:
     return answer.json["data"]["info"]["run_id"]
 
 
-def finished(client: Any, name: str = PAYLOAD["experiment_name"], seconds: float = 60) -> list[dict[str, Any]]:
+def finished(client: Any, name: str = PAYLOAD["experiment_name"]) -> list[dict[str, Any]]:
     """The last runs of the experiment, once they have ended."""
-    deadline = time.monotonic() + seconds
-    while True:
-        runs = post(client, "job_status", {"experiment_name": name}).json
-        if all(run["status"] in ("FINISHED", "FAILED", "KILLED") for run in runs):
-            return runs
-        assert time.monotonic() < deadline, runs
-        time.sleep(0.05)
+    runs: list[dict[str, Any]] = []
+
+    def have_ended() -> bool:
+        runs[:] = post(client, "job_status", {"experiment_name": name}).json
+        return all(run["status"] in ("FINISHED", "FAILED", "KILLED") for run in runs)
+
+    until(have_ended, told=lambda: runs)
+    return runs
 
 
 def assert_refused(answer: Any, status: int, *words: str) -> None:

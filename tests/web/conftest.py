@@ -26,6 +26,7 @@ def build(folder: Path, url: dict[str, Any], **server: Any) -> Any:
     """A client of a server that outlives a test; the titanic endpoint among its endpoints is trained."""
     app = create_app(load_config(write_config(folder, {"url": url, "server": server}), {}), BriefRunner())
     client = app.test_client()
+    client.get("/readyz")
     wait_until_ready(client, f"{URL}?{urlencode(ROW)}")
     # The run of the training ends a moment after its model answers.
     until(lambda: client.get(f"{URL}?_params").json["training"] is None)

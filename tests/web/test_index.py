@@ -1,7 +1,6 @@
 """The list of endpoints, as a page and as JSON."""
 
 import json
-import time
 
 import pytest
 
@@ -9,6 +8,7 @@ from server.errors import ConfigError
 from server.service.run_log import RunLog
 from server.storage.endpoint_store import EndpointStore
 from tests.conftest import ROW, titanic_endpoint
+from tests.waiting import until
 from tests.web.conftest import assert_problem
 from tests.web.reading import Page
 
@@ -39,12 +39,9 @@ def entries(client):
     return {entry["name"]: entry for entry in client.get("/?_format=json").json["endpoints"]}
 
 
-def settled(client, seconds=60):
+def settled(client):
     """The list once the first trainings are over, however they ended."""
-    deadline = time.monotonic() + seconds
-    while "training" in {entry["state"] for entry in entries(client).values()}:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: "training" not in {entry["state"] for entry in entries(client).values()})
     return entries(client)
 
 

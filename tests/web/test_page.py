@@ -1,12 +1,12 @@
 """The endpoint's page, in every state of the endpoint."""
 
 import json
-import time
 
 import pandas as pd
 import pytest
 
 from tests.conftest import ROW, titanic_endpoint, wait_until_ready
+from tests.waiting import until
 from tests.web.reading import Page
 
 pytestmark = pytest.mark.slow
@@ -26,13 +26,9 @@ def page_of(client, url="/m"):
     return Page(answer.text)
 
 
-def settled(client, seconds=60):
+def settled(client):
     """The page once the first training is over, however it ended."""
-    deadline = time.monotonic() + seconds
-    while (page := page_of(client)).facts["state"] == "training":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return page
+    return until(lambda: page if (page := page_of(client)).facts["state"] != "training" else None)
 
 
 @pytest.fixture

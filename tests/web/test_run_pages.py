@@ -1,12 +1,11 @@
 """Runs as people see them in a browser; programs get the same JSON as before."""
 
-import time
-
 import pytest
 
 from server.app import create_app
 from server.jobs import InlineRunner
 from tests.conftest import titanic_endpoint, wait_until_ready
+from tests.waiting import until
 from tests.web.conftest import assert_problem
 from tests.web.reading import Page
 
@@ -41,10 +40,7 @@ def drawn(make_config):
     client = app.test_client()
     wait_until_ready(client)
     run = newest(client)
-    deadline = time.monotonic() + 60
-    while client.get(f"/runs/{run['run_id']}?_picture=roc_curve").status_code != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: client.get(f"/runs/{run['run_id']}?_picture=roc_curve").status_code == 200)
     return client, run
 
 

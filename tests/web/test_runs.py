@@ -1,7 +1,6 @@
 """Every training is a run: listed, shown, promoted."""
 
 import base64
-import time
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,9 @@ from mlflow import MlflowClient
 from server.jobs import InlineRunner
 from server.service.run_folder import active_runs
 from server.service.run_log import open_run
-from tests.conftest import titanic_endpoint
+from tests.conftest import titanic_endpoint, wait_until_ready
 from tests.stores import fresh_store
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -71,8 +71,7 @@ def test_an_asynchronous_training_tells_where_to_look(client, preference):
     assert answer.status_code == 202
     assert answer.headers["Preference-Applied"] == "respond-async"
     location = answer.headers["Location"]
-    while client.get(location).json["status"] in ("SCHEDULED", "RUNNING"):
-        time.sleep(0.05)
+    until(lambda: client.get(location).json["status"] not in ("SCHEDULED", "RUNNING"))
     assert client.get(location).json["status"] == "FINISHED"
 
 
@@ -90,19 +89,15 @@ def test_a_store_that_cannot_be_reached_is_told_until_it_can(make_client, tmp_pa
     store = tmp_path / "elsewhere"
     store.mkdir()
     client = make_client({"titanic": titanic_endpoint()}, wait=False, tracking_uri=f"sqlite:///{store}")
-    deadline = time.monotonic() + 30
-    while "could not begin" not in (told := client.get("/titanic?Sex=male")).json["detail"]:
-        assert time.monotonic() < deadline, told.json
-        time.sleep(0.05)
+    until(lambda: "could not begin" in client.get("/titanic?Sex=male").json["detail"])
+    told = client.get("/titanic?Sex=male")
     assert told.status_code == 503
     assert "server.tracking_uri" in told.json["detail"]
     assert told.headers["Retry-After"]
     store.rmdir()
     fresh_store(store.parent / "new")
     (store.parent / "new" / "mlflow.db").rename(store)
-    while client.get("/readyz").status_code != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until_ready(client)
     assert last_run(client)["status"] == "FINISHED"
 
 
