@@ -59,7 +59,7 @@ class LiveServer:
             assert self.process.poll() is None, self.log.read_text()
             try:
                 return requests.get(self.url + path, timeout=10).status_code == 200
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 return False
 
         until(is_ready, seconds, self.log.read_text)

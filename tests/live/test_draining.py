@@ -78,7 +78,7 @@ def test_a_request_in_flight_is_answered(make_live, tmp_path, monkeypatch, numbe
     (tmp_path / "slow.py").write_text(SLOW.format(begun=str(begun), go=str(go)))
     source = {"url": "$YAMLPATH/data/titanic.csv", "transform": "slow.slowly"}
     live = make_live({"titanic": titanic_endpoint(data=source)})
-    live.wait_for_trainings(0, 60)
+    live.wait_for_trainings(0)
     workers = live.workers_of_gunicorn()
     assert len(workers) == 2
     go.unlink()
@@ -102,7 +102,7 @@ def test_a_request_in_flight_is_answered(make_live, tmp_path, monkeypatch, numbe
 
 def test_who_waits_for_a_worker_is_answered_before_it_ends(make_live):
     live = make_live({"titanic": titanic_endpoint()})
-    live.wait_for_trainings(0, 60)
+    live.wait_for_trainings(0)
     asked = f"GET /titanic?{urlencode(ROW)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
     workers = live.workers_of_gunicorn()
     for worker in workers:

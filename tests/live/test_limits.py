@@ -85,7 +85,7 @@ def test_a_training_that_takes_too_long_is_ended_and_the_old_model_serves(brief)
     for word in ("0.15 minutes", "server.limits.training_minutes"):
         assert word in answer.json()["detail"]
     assert 60 * MINUTES <= time.monotonic() - began < 60 * MINUTES + 120
-    server.wait_for_trainings(0, 60)
+    server.wait_for_trainings(0)
     run = requests.get(f"{server.url}/runs", params={"endpoint": "endless"}, timeout=60).json()["runs"][0]
     assert run["status"] == "FAILED"
     assert "server.limits.training_minutes" in run["error"]

@@ -43,7 +43,7 @@ def server(tmp_path_factory, tiny_models):
 @pytest.fixture
 def live(server):
     """The server once nothing trains any more; its text models are those of the test before."""
-    server.wait_for_trainings(0, 60)
+    server.wait_for_trainings(0)
     return server
 
 

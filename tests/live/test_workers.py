@@ -43,7 +43,7 @@ def state(live):
 def start_long_training(live):
     """A training of some seconds in the background; its answer, and the process that trains."""
     # The one before may still draw its pictures.
-    live.wait_for_trainings(0, 60)
+    live.wait_for_trainings(0)
     thread = ThreadPoolExecutor(1)
     answer = thread.submit(ask, live, "POST", _action="retrain", **{"class": FOREST["class"]}, **FOREST["params"])
     thread.shutdown(wait=False)
@@ -174,7 +174,7 @@ def test_a_killed_worker_is_replaced_and_its_training_is_done_all_the_same(live)
         os.kill(worker, signal.SIGKILL)
     assert isinstance(answer.exception(), requests.ConnectionError)
     live.wait("/readyz")
-    live.wait_for_trainings(0, 60)
+    live.wait_for_trainings(0)
     assert view(live, "_model").json()["model"] == FOREST["class"]
     assert ask(live, "POST", _action="retrain", n_estimators=5).status_code == 200
 
@@ -195,7 +195,7 @@ def test_two_workers_start_one_first_training(make_live):
     live.wait("/readyz")
     # Both workers have started by then.
     assert len(set(fifty(live))) == 1
-    live.wait_for_trainings(0, 60)
+    live.wait_for_trainings(0)
     runs = requests.get(f"{live.url}/runs", timeout=60).json()["runs"]
     assert [run["status"] for run in runs] == ["FINISHED"]
 

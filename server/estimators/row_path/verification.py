@@ -171,7 +171,8 @@ class Comparison:
             if other.dtype.kind != "f":
                 if not np.array_equal(own, other):
                     return False
-            elif not np.allclose(own, other, rtol=tolerance, atol=0, equal_nan=True):
+            elif not (np.array_equal(own, other) or np.allclose(own, other, rtol=tolerance, atol=0, equal_nan=True)):
+                # Most are equal, which is told in a tenth of the time.
                 return False
         return True
 
