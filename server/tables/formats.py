@@ -12,6 +12,8 @@ from server.errors import UnsupportedFormat
 from server.tables.spooling import CHUNK, held
 
 READABLE = ("csv", "tsv", "json", "jsonl", "xlsx", "xls", "ods", "parquet", "feather")
+# Of those, what has no parts to be read one after another.
+WHOLE = frozenset({"json", "xlsx", "xls", "ods", "feather"})
 BY_EXTENSION = {
     "csv": "csv",
     "tsv": "tsv",
@@ -94,7 +96,7 @@ class Upload:
     @property
     def extension(self) -> str:
         """The file name's last ending in lower case, without the dot; '' without one."""
-        return PurePath(self.filename or "").suffix.lower().lstrip(".")
+        return _extension(self.filename)
 
     @property
     def label(self) -> str:
@@ -109,12 +111,12 @@ def format_of(upload: Upload) -> str:
         UnsupportedFormat: the bytes are in no readable format, or in one that is refused.
     """
     refuse_unsafe(upload)
-    content_type = (upload.content_type or "").lower()
-    named = BY_EXTENSION.get(upload.extension) or BY_CONTENT_TYPE.get(content_type)
-    # Windows registers CSV files under Excel's content type.
-    if named == "xls" and upload.extension != "xls":
-        named = None
-    return named or _by_content(upload)
+    return _named(upload.filename, upload.content_type) or _by_content(upload)
+
+
+def is_read_whole(filename: str | None, content_type: str | None) -> bool:
+    """Whether what is so called can only be read as a whole."""
+    return _named(filename, content_type) in WHOLE
 
 
 def refuse_unsafe(upload: Upload) -> None:
@@ -132,6 +134,17 @@ def refuse_unsafe(upload: Upload) -> None:
         or (upload.content_type or "").lower() in REFUSED_TYPES
     ):
         raise UnsupportedFormat(f"{upload.label}: {UNSAFE}; send one of {', '.join(READABLE)}")
+
+
+def _named(filename: str | None, content_type: str | None) -> str | None:
+    extension = _extension(filename)
+    named = BY_EXTENSION.get(extension) or BY_CONTENT_TYPE.get((content_type or "").lower())
+    # Windows registers CSV files under Excel's content type.
+    return None if named == "xls" and extension != "xls" else named
+
+
+def _extension(filename: str | None) -> str:
+    return PurePath(filename or "").suffix.lower().lstrip(".")
 
 
 def _by_content(upload: Upload) -> str:

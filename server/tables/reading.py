@@ -17,9 +17,9 @@ from server.schema.arrow import to_frame
 from server.tables.binary_formats import ParquetSource, read_parquet
 from server.tables.confined import read_confined
 from server.tables.extent import check_extent, check_texts
-from server.tables.formats import Upload, format_of, refuse_unsafe
+from server.tables.formats import Upload, format_of, is_read_whole, refuse_unsafe
 from server.tables.parts import USUAL, NotParted, PartedTable, PartSizes, Source, TypesChanged
-from server.tables.spooling import SPOOLED, size_of, spooled
+from server.tables.spooling import SPOOLED, held_chunks, size_of, spooled
 from server.tables.text_formats import column, read_csv, read_json, read_json_lines, table_from
 from server.tables.text_parts import CsvSource, JsonLinesSource
 from server.tables.unpacking import gunzipped
@@ -53,9 +53,12 @@ def _unpacked(upload: Upload, limits: Limits) -> Iterator[Upload]:
     if not _is_packed(upload):
         yield upload
         return
-    with spooled(gunzipped(upload.opened(), limits, upload.label)) as file:
+    name, chunks = _name_within(upload), gunzipped(upload.opened(), limits, upload.label)
+    if is_read_whole(name, None):
+        chunks = held_chunks(chunks, limits, upload.label)
+    with spooled(chunks) as file:
         body = file if size_of(file) > SPOOLED else file.read()
-        upload = Upload(body, _name_within(upload))
+        upload = Upload(body, name)
         refuse_unsafe(upload)
         yield upload
 

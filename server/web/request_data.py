@@ -15,7 +15,7 @@ from werkzeug.formparser import FormDataParser
 from server.config import Limits
 from server.errors import BadRequest, InvalidParameter, TooLarge, did_you_mean, shortened
 from server.tables.extent import check_fields
-from server.tables.formats import BY_CONTENT_TYPE, Upload
+from server.tables.formats import Upload, is_read_whole
 from server.tables.reading import read_uploads, type_cells
 from server.tables.spooling import SPOOLED, chunks_of, is_blank, size_of, spooled, temporary_room
 from server.tables.unpacking import decoded, decoded_file
@@ -252,7 +252,7 @@ def _large_body(request: Request, limits: Limits) -> list[Upload]:
         raise RequestEntityTooLarge
     encoding = request.headers.get("Content-Encoding", "") if size else ""
     kind = request.mimetype or None
-    file = request.body_file = decoded_file(file, encoding, limits, whole=BY_CONTENT_TYPE.get(kind or "") == "json")
+    file = request.body_file = decoded_file(file, encoding, limits, whole=is_read_whole(None, kind))
     if size_of(file) > SPOOLED and not is_blank(file):
         return [Upload(file, None, kind)]
     content = file.read()

@@ -50,8 +50,12 @@ def endpoint(source, **data):
 
 def reason(client):
     """Why the endpoint cannot answer, once its first training has ended."""
-    until(lambda: "Retry-After" not in client.get("/titanic", query_string=ROW).headers)
-    answer = client.get("/titanic", query_string=ROW)
+
+    def final():
+        answer = client.get("/titanic", query_string=ROW)
+        return None if "Retry-After" in answer.headers else answer
+
+    answer = until(final)
     assert answer.status_code == 503
     return answer.get_json()["detail"]
 

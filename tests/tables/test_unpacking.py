@@ -112,6 +112,16 @@ WHOLE = {
 }
 
 
+@pytest.mark.parametrize("name", ["json", "xlsx", "feather"])
+def test_a_packed_file_that_is_read_whole_is_unpacked_no_further_than_a_body_may_grow(name):
+    # Only who unpacks all of it sees that it ends early.
+    content = gzip.compress(bytes(32 * MIB))[:-4]
+    with pytest.raises(TooLarge, match=r"server\.limits\.body_mb"):
+        read(content, f"{name}.gz", Limits(body_mb=1, unpacked_mb=64))
+    with pytest.raises(BadRequest, match="not a readable gzip stream"):
+        read(content, "csv.gz", Limits(body_mb=1, unpacked_mb=64))
+
+
 @pytest.mark.parametrize("name", WHOLE)
 def test_what_can_only_be_read_as_a_whole_is_no_larger_than_a_body_may_be(name):
     content = gzip.compress(WHOLE[name], 1)
