@@ -55,10 +55,10 @@ class Cluster:
     def wait_for_workers(self, count: int) -> None:
         self._wait(lambda log: log.count("Register worker addr") - log.count("Remove worker addr") == count)
 
-    def _wait(self, condition: Callable[[str], bool], seconds: float = 60) -> None:
+    def _wait(self, condition: Callable[[str], bool]) -> None:
         """Wait until this holds of what the scheduler has logged since it was started last."""
         path = self._folder / "dask_scheduler.log"
-        until(lambda: condition(path.read_text()[self._told :]), seconds, lambda: path.read_text()[self._told :])
+        until(lambda: condition(path.read_text()[self._told :]), told=lambda: path.read_text()[self._told :])
 
     def kill_scheduler(self) -> None:
         assert self.scheduler is not None

@@ -52,10 +52,10 @@ def titanic_endpoint(**kwargs: Any) -> dict[str, Any]:
     return {"pattern": "/$YAMLURL/titanic", "handler": "MLHandler", "kwargs": values}
 
 
-def wait_until_ready(client: Any, url: str = "/readyz", seconds: float = 60) -> None:
+def wait_until_ready(client: Any, url: str = "/readyz") -> None:
     """Ask until the first trainings are over."""
     join_first_trainings()
-    until(lambda: client.get(url).status_code == 200, seconds, lambda: client.get(url).get_data(as_text=True))
+    until(lambda: client.get(url).status_code == 200, told=lambda: client.get(url).get_data(as_text=True))
 
 
 def join_first_trainings() -> None:

@@ -8,7 +8,7 @@ import requests
 
 Found = TypeVar("Found")
 # So many that a machine on which much else runs has time enough; no test waits so long that does not fail.
-SECONDS = 60.0
+SECONDS = 180.0
 # Seconds between two looks: the shortest, the longest, and between them this share of the time waited. Most looks are
 # requests, which take the time of the very process that is waited for.
 SHORTEST, LONGEST, SHARE = 0.01, 0.1, 0.1

@@ -71,7 +71,7 @@ def holding(own_runner, tmp_path):
             return pool.submit(own_runner.run, function, folder, **named)
 
         def wait(self, count: int = 1) -> list[int]:
-            until(lambda: len(list(folder.glob("[0-9]*"))) == count, 30)
+            until(lambda: len(list(folder.glob("[0-9]*"))) == count)
             return [int(path.name) for path in sorted(folder.glob("[0-9]*"), key=lambda path: path.stat().st_mtime_ns)]
 
         def go(self) -> None:
@@ -163,7 +163,7 @@ def test_parts_of_a_lost_worker_are_done_by_the_others(own, own_runner):
         job = pool.submit(own_runner.run, work.divide, None, 0.5, 12)
         with Client(own.address, set_as_default=False) as client:
             # The job is one worker's, and parts are the others'.
-            until(lambda: all(client.processing().values()), 30)
+            until(lambda: all(client.processing().values()))
         next(worker for pid, worker in places.items() if not children(pid)).kill()
         assert job.result(60) <= set(places)
 

@@ -54,7 +54,7 @@ class LiveServer:
         self._groups.append(self.process.pid)
         self.wait("/readyz" if ready else "/healthz")
 
-    def wait(self, path: str, seconds: float = 120) -> None:
+    def wait(self, path: str) -> None:
         def is_ready() -> bool:
             assert self.process.poll() is None, self.log.read_text()
             try:
@@ -62,7 +62,7 @@ class LiveServer:
             except (requests.ConnectionError, requests.Timeout):
                 return False
 
-        until(is_ready, seconds, self.log.read_text)
+        until(is_ready, told=self.log.read_text)
 
     def kill(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)

@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from tests.documents.library import write_library
 from tests.documents.writers import WRITERS
 from tests.live.conftest import LiveServer
+from tests.waiting import SECONDS
 from tests.web.classifying import LABELS, PAYLOAD, SPACE, URL, classifier_entry
 
 pytestmark = pytest.mark.live
@@ -71,7 +72,7 @@ def make_classifier(make_live, tmp_path):
     return make
 
 
-def pid_at_work(models: Path, run_id: str, seconds: float = 60) -> int:
+def pid_at_work(models: Path, run_id: str, seconds: float = SECONDS) -> int:
     """The process that works on the run."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -64,7 +64,7 @@ class Trainer:
             self.answers.append(self.train())
 
     def next_after(self, known: int) -> int:
-        until(lambda: len(self.trained_by()) > known, 60)
+        until(lambda: len(self.trained_by()) > known)
         return self.trained_by()[known]
 
     def trained_by(self) -> list[int]:
@@ -75,14 +75,14 @@ class Trainer:
         (self.folder / "hold").unlink()
 
     def answer(self) -> requests.Response:
-        until(lambda: self.answers, 60)
+        until(lambda: self.answers)
         return self.answers.pop()
 
     def last_run(self) -> dict:
         return requests.get(f"{self.live.url}/runs?limit=1", timeout=60).json()["runs"][0]
 
     def ended(self) -> dict:
-        until(lambda: self.last_run()["status"] not in ("SCHEDULED", "RUNNING"), 60)
+        until(lambda: self.last_run()["status"] not in ("SCHEDULED", "RUNNING"))
         return self.last_run()
 
     def listens(self, process: int) -> bool:
@@ -110,7 +110,7 @@ class Trainer:
             facts = [read_json(path) or {} for path in (self.folder / "models" / ".runs").glob("*.json")]
             return [one["pid"] for one in facts if one.get("run") == run and one.get("pid", not_yet) != not_yet]
 
-        until(found, 60)
+        until(found)
         return found()[0]
 
     def worker_of(self, process: int):
@@ -220,14 +220,14 @@ def test_a_training_that_waits_for_a_worker_can_be_cancelled(trainer):
 
 def test_a_classifier_of_documents_is_trained_on_a_worker(trainer):
     run = trainer.process(URL)
-    until(lambda: trainer.run(run)["status"] == "FINISHED", 60)
+    until(lambda: trainer.run(run)["status"] == "FINISHED")
     asked = {"runid": run, "text": SPACE}
     assert requests.post(f"{trainer.live.url}{URL}/predict", json=asked, timeout=60).json()["data"]["label"] == "space"
 
 
 def test_a_classifier_whose_worker_is_killed_learns_on_the_other_and_can_be_cancelled(trainer):
     run = trainer.process("/endless")
-    until(lambda: trainer.run(run)["metrics"].get("number_documents_treated"), 60)
+    until(lambda: trainer.run(run)["metrics"].get("number_documents_treated"))
     first = trainer.works_on(run)
     lost = trainer.worker_of(first)
     lost.kill()
@@ -263,7 +263,7 @@ def test_without_the_scheduler_trainings_fail_and_the_server_lives(trainer):
 def test_a_first_training_waits_for_the_scheduler(tmp_path, make_live):
     cluster = Cluster(tmp_path)
     live = make_live({"titanic": titanic_endpoint()}, ready=False, compute=cluster.address)
-    until(lambda: "server.compute" in requests.get(f"{live.url}/titanic?Sex=male", timeout=60).text, 60)
+    until(lambda: "server.compute" in requests.get(f"{live.url}/titanic?Sex=male", timeout=60).text)
     try:
         cluster.complete(2)
         live.wait("/readyz")

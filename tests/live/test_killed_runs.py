@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.conftest import ROW, titanic_endpoint
+from tests.waiting import SECONDS
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 KILLS = 30
@@ -60,7 +61,7 @@ def all_runs(server) -> list[dict]:
     return runs
 
 
-def wait_until_all_have_ended(server, seconds: float = 60) -> list[dict]:
+def wait_until_all_have_ended(server, seconds: float = SECONDS) -> list[dict]:
     deadline = time.monotonic() + seconds
     while True:
         runs = all_runs(server)

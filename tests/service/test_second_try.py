@@ -154,7 +154,7 @@ def test_documents_that_were_read_before_their_machine_was_lost_are_read_again(m
             return super().run(function, *arguments)
 
     run = DocumentClassifier("custom", config, Losing(), book).process(PAYLOAD)
-    until(lambda: book.run(run.id).has_ended, 60)
+    until(lambda: book.run(run.id).has_ended)
     assert before == [Status.RUNNING, Status.FINISHED]
     assert [one.status for one in book.experiment_runs("custom", NAME, 2)] == [Status.FINISHED, Status.FINISHED]
     assert book.run(run.id).metrics["number_documents_treated"] == 3 * 14

@@ -126,6 +126,6 @@ def guarded_server(folder: Path) -> Any:
     app = create_app(load_config(write_config(folder, {"server": {"keys": KEYS}, "url": url}), {}), BriefRunner())
     client = app.test_client()
     assert ask(client, "POST", f"{URL}/process", "all", json=PAYLOAD).status_code == 200
-    until(lambda: {run["status"] for run in ask(client, "GET", "/runs", "all").json["runs"]} == {"FINISHED"}, 60)
+    until(lambda: {run["status"] for run in ask(client, "GET", "/runs", "all").json["runs"]} == {"FINISHED"})
     until(lambda: ask(client, "GET", "/titanic", "all", query_string=ROW).status_code == 200)
     return client
